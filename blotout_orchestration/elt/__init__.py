@@ -1,0 +1,1 @@
+"""Sources beside the click stream: the contracts their rows are brought to."""

@@ -1,0 +1,44 @@
+"""Engine-neutral reads: the data files of one snapshot, and DuckDB views over them.
+
+Readers plan files from a snapshot, so nobody reads half a table or a table twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression
+from pyiceberg.table import Table
+
+from blotout_orchestration.lake.tables import DUCKDB_TYPES, TableSpec
+
+
+def planned_files(table: Table, where: BooleanExpression | None = None) -> list[str]:
+    """Paths of the newest snapshot's data files that may hold rows matching `where`, sorted."""
+    tasks = table.scan(row_filter=where or AlwaysTrue()).plan_files()
+    return sorted({task.file.file_path.removeprefix("file://") for task in tasks})
+
+
+def quote(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def create_view(
+    connection: Any, name: str, spec: TableSpec, files: list[str], *, temporary: bool = True
+) -> None:
+    """A DuckDB view over Parquet files with the contract's columns and types, empty without files."""
+    if files:
+        listing = ", ".join(quote(path) for path in files)
+        columns = ", ".join(
+            f'cast("{column.name}" as {DUCKDB_TYPES[column.type]}) as "{column.name}"'
+            for column in spec.columns
+        )
+        body = f"select {columns} from read_parquet([{listing}], union_by_name = true)"
+    else:
+        columns = ", ".join(
+            f'cast(null as {DUCKDB_TYPES[column.type]}) as "{column.name}"' for column in spec.columns
+        )
+        body = f"select {columns} where false"
+    kind = "temporary view" if temporary else "view"
+    connection.execute(f"create or replace {kind} {name} as {body}")
