@@ -1,6 +1,6 @@
 """The one base class of errors that people are meant to read.
 
-Belongs here: the base class only. A domain declares its own errors below it, beside the code that raises
+Belongs here: the base classes only. A domain declares its own errors below them, beside the code that raises
 them. The command line prints such an error as one message without a traceback.
 """
 
@@ -11,4 +11,13 @@ class BlotoutError(Exception):
     """Something a person can mend: the message names what was wrong, where, and what to do.
 
     Errors that are bugs of ours must not derive from it; they keep their traceback.
+    `exit_code` is what the command line ends with.
     """
+
+    exit_code = 1
+
+
+class UsageError(BlotoutError):
+    """What was asked for cannot be meant: an unknown job, a range of hours that cannot be read."""
+
+    exit_code = 2
