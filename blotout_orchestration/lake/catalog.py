@@ -16,8 +16,9 @@ from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.table import Table
 
-from blotout_orchestration.lake import commits, reads
+from blotout_orchestration.lake import commits, merge_on_read, reads
 from blotout_orchestration.lake.layers import layer_location
+from blotout_orchestration.lake.merge_on_read import Plan
 from blotout_orchestration.lake.tables import TableSpec, ensure_table
 from blotout_orchestration.settings import Settings
 
@@ -104,14 +105,46 @@ class Lake:
         table = self.catalog.load_table(f"{namespace or self.namespace}.{spec.name}")
         return table.scan(row_filter=where or AlwaysTrue(), selected_fields=columns).to_arrow()
 
+    def plan(
+        self, spec: TableSpec, where: BooleanExpression | None = None, namespace: str | None = None
+    ) -> Plan:
+        """Data files that may hold rows matching `where`, and the position delete files that apply to them."""
+        if not self.exists(spec.name, namespace):
+            return Plan((), (), None)
+        return merge_on_read.plan(
+            self.catalog.load_table(f"{namespace or self.namespace}.{spec.name}"), where
+        )
+
     def files(
         self, spec: TableSpec, where: BooleanExpression | None = None, namespace: str | None = None
     ) -> list[str]:
-        """Data files of the newest snapshot that may hold rows matching `where`."""
-        if not self.exists(spec.name, namespace):
-            return []
-        table = self.catalog.load_table(f"{namespace or self.namespace}.{spec.name}")
-        return reads.planned_files(table, where)
+        """Data files of the newest snapshot that may hold rows matching `where`.
+
+        Raises ValueError when some of their rows are deleted by position: `register` reads those right.
+        """
+        plan = self.plan(spec, where, namespace)
+        if plan.delete_files:
+            raise ValueError(f"{spec.name} has rows deleted by position; read it through Lake.register")
+        return list(plan.files)
+
+    def replace_positions(
+        self,
+        spec: TableSpec,
+        snapshot_id: int | None,
+        positions: pa.Table,
+        rows: pa.Table,
+        properties: dict[str, str],
+    ) -> None:
+        """Delete the rows at `positions` (file_path, pos) and add `rows` in one commit, rewriting no file.
+
+        For unpartitioned tables. Raises ConcurrentChangeError when the newest snapshot is no longer
+        `snapshot_id`, the one that the positions were read from.
+        """
+        self.ensure(spec)
+        identifier = f"{self.namespace}.{spec.name}"
+        merge_on_read.replace_positions(
+            self.catalog, identifier, snapshot_id, positions, rows.cast(spec.arrow_schema), properties
+        )
 
     def register(
         self,
@@ -121,6 +154,21 @@ class Lake:
         where: BooleanExpression | None = None,
         namespace: str | None = None,
         temporary: bool = True,
-    ) -> None:
-        """Make a DuckDB view `name` over the table's planned files (typed and empty without files)."""
-        reads.create_view(connection, name, spec, self.files(spec, where, namespace), temporary=temporary)
+        positions: bool = False,
+    ) -> int | None:
+        """Make a DuckDB view `name` over the table's planned files (typed and empty without files).
+
+        With `positions` the view also has `file_path` and `pos`, for `replace_positions`. Returns the id of
+        the snapshot that the view shows.
+        """
+        plan = self.plan(spec, where, namespace)
+        reads.create_view(
+            connection,
+            name,
+            spec,
+            list(plan.files),
+            delete_files=plan.delete_files,
+            positions=positions,
+            temporary=temporary,
+        )
+        return plan.snapshot_id

@@ -5,6 +5,7 @@ Readers plan files from a snapshot, so nobody reads half a table or a table twic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
@@ -25,16 +26,38 @@ def quote(text: str) -> str:
 
 
 def create_view(
-    connection: Any, name: str, spec: TableSpec, files: list[str], *, temporary: bool = True
+    connection: Any,
+    name: str,
+    spec: TableSpec,
+    files: list[str],
+    *,
+    delete_files: Sequence[str] = (),
+    positions: bool = False,
+    temporary: bool = True,
 ) -> None:
-    """A DuckDB view over Parquet files with the contract's columns and types, empty without files."""
+    """A DuckDB view over Parquet files with the contract's columns and types, empty without files.
+
+    Rows named by `delete_files` (Iceberg position deletes) are left out. With `positions` the view has two
+    more columns, `file_path` and `pos`: where each row lies.
+    """
     if files:
         listing = ", ".join(quote(path) for path in files)
         columns = ", ".join(
             f'cast("{column.name}" as {DUCKDB_TYPES[column.type]}) as "{column.name}"'
             for column in spec.columns
         )
-        body = f"select {columns} from read_parquet([{listing}], union_by_name = true)"
+        located = positions or bool(delete_files)
+        options = "union_by_name = true" + (", filename = true, file_row_number = true" if located else "")
+        if positions:
+            columns += ", data.filename as file_path, data.file_row_number as pos"
+        body = f"select {columns} from read_parquet([{listing}], {options}) as data"
+        if delete_files:
+            gone = ", ".join(quote(path) for path in delete_files)
+            body += (
+                f" anti join (select replace(file_path, 'file://', '') as file_path, pos from"
+                f" read_parquet([{gone}])) as gone"
+                " on data.filename = gone.file_path and data.file_row_number = gone.pos"
+            )
     else:
         columns = ", ".join(
             f'cast(null as {DUCKDB_TYPES[column.type]}) as "{column.name}"' for column in spec.columns
