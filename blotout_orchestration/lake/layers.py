@@ -84,6 +84,18 @@ def list_landed(landing: str, hours: Iterable[datetime] | None = None) -> dict[d
     return {hour: sorted(files) for hour, files in sorted(found.items())}
 
 
+def list_first_hour(landing: str) -> datetime | None:
+    """The oldest hour of arrival that has a folder, found with one listing a level; None when there is none."""
+    filesystem_, folder = filesystem(landing)
+    for level in ("year=", "month=", "day=", "hour="):
+        infos = filesystem_.get_file_info(pafs.FileSelector(folder, allow_not_found=True))
+        names = sorted(info.path for info in infos if info.base_name.startswith(level))
+        if not names:
+            return None
+        folder = names[0]
+    return hour_of_path(f"{folder}/")
+
+
 def fingerprint(files: Iterable[LandedFile]) -> str:
     """A hash of names and sizes: equal when an hour's set of files has not changed.
 
