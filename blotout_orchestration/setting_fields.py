@@ -5,10 +5,13 @@ Belongs here: the helpers that `settings.py` is written with. Does not belong he
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, SecretStr
+from pydantic.fields import FieldInfo
 
 from blotout_orchestration import setting_checks as checks
 
@@ -27,6 +30,8 @@ Subnet = Annotated[str, AfterValidator(checks.check_subnet)]
 Email = Annotated[str, AfterValidator(checks.check_email)]
 Secret = Annotated[SecretStr, AfterValidator(checks.check_secret)]
 
+MASK: Final = "********"
+_CREDENTIALS: Final = re.compile(r"//.*@", re.DOTALL)
 SAFE_NAME: Final = "lower-case letters and digits, words joined by `_`, beginning with a letter"
 
 
@@ -75,3 +80,25 @@ def image_tag_setting(image: str) -> Any:
         "0.20.0",
         compatibility="Checked and kept, without effect: what the image did is part of this package.",
     )
+
+
+def is_secret(info: FieldInfo) -> bool:
+    """Whether the field's value must not be shown."""
+    return isinstance(info.json_schema_extra, dict) and bool(info.json_schema_extra.get("dagster__is_secret"))
+
+
+def without_credentials(uri: str) -> str:
+    """A URI whose user and password, which are all between `//` and the last `@`, are masked."""
+    return _CREDENTIALS.sub(f"//{MASK}@", uri)
+
+
+def problem(name: str, info: FieldInfo, value: object, detail: Mapping[str, Any], source: str = "") -> str:
+    """One line on a refused value: variable, value (masked when secret), what is wrong, what is expected.
+
+    `detail` is an item of pydantic's `ValidationError.errors()`.
+    """
+    extra: Any = info.json_schema_extra
+    text = MASK if is_secret(info) else repr(without_credentials(str(value)))
+    origin = f" ({source})" if source else ""
+    reason = f"{detail['ctx']['error']}; " if detail["type"] == "value_error" else ""
+    return f"{name.upper()} = {text}{origin}: {reason}expected {extra['expects']}"

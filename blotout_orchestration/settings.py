@@ -7,13 +7,12 @@ check. Does not belong here: connections, clients, anything that opens a file of
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from blotout_orchestration import env_file as env_files
@@ -22,8 +21,6 @@ from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.setting_fields import SAFE_NAME, cron_setting, image_tag_setting, setting
 
 ENV_FILE = Path(".env")
-MASK = "********"
-_CREDENTIALS = re.compile(r"//.*@", re.DOTALL)
 Source = Literal["environment", ".env", "default"]
 
 
@@ -250,8 +247,7 @@ def setting_sources(env_file: Path = ENV_FILE) -> dict[str, Source]:
 
 def is_secret(field: str) -> bool:
     """Whether a field's value must not be shown."""
-    extra = Settings.model_fields[field].json_schema_extra
-    return isinstance(extra, dict) and bool(extra.get("dagster__is_secret"))
+    return fields.is_secret(Settings.model_fields[field])
 
 
 def shown(field: str, value: object) -> str:
@@ -259,21 +255,20 @@ def shown(field: str, value: object) -> str:
     if value is None:
         return ""
     if field == "catalog_uri":
-        return _CREDENTIALS.sub(f"//{MASK}@", str(value)).partition("?")[0]
-    return MASK if is_secret(field) else str(value)
+        return fields.without_credentials(str(value)).partition("?")[0]
+    return fields.MASK if is_secret(field) else str(value)
 
 
-def problems(error: ValidationError, sources: Mapping[str, str] | None = None) -> list[str]:
-    """A line for each refused value: variable, value (masked when secret), what is wrong, what is expected."""
-    lines = []
-    for detail in error.errors(include_url=False):
-        name = str(detail["loc"][0])
-        extra: Any = Settings.model_fields[name].json_schema_extra
-        value = MASK if is_secret(name) else repr(_CREDENTIALS.sub(f"//{MASK}@", str(detail["input"])))
-        reason = f"{detail['ctx']['error']}; " if detail["type"] == "value_error" else ""
-        origin = f" ({sources[name]})" if sources else ""
-        lines.append(f"{variable_name(name)} = {value}{origin}: {reason}expected {extra['expects']}")
-    return lines
+def check_value(field: str, text: str) -> object:
+    """The value that a text gives a field, whatever the environment holds. Raises SettingsError."""
+    info = Settings.model_fields[field]
+    kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    adapter: TypeAdapter[object] = TypeAdapter(kind)
+    try:
+        return adapter.validate_python(text)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        raise SettingsError(fields.problem(field, info, detail["input"], detail)) from None
 
 
 def read_settings(env_file: Path = ENV_FILE) -> Settings:
@@ -281,7 +276,12 @@ def read_settings(env_file: Path = ENV_FILE) -> Settings:
     try:
         return Settings(_env_file=env_file)
     except ValidationError as error:
-        lines = problems(error, setting_sources(env_file))
+        sources = setting_sources(env_file)
+        lines = []
+        for detail in error.errors(include_url=False):
+            name = str(detail["loc"][0])
+            info = Settings.model_fields[name]
+            lines.append(fields.problem(name, info, detail["input"], detail, sources[name]))
         count = "1 setting is" if len(lines) == 1 else f"{len(lines)} settings are"
         raise SettingsError("\n  ".join([f"{count} not valid:", *lines])) from None
 

@@ -1,0 +1,50 @@
+"""`blotout`: the command line, for scripts and people without a browser. Its commands stay stable.
+
+Belongs here: the inventory of commands. Does not belong here: what they do.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from blotout_orchestration.commands import events, query, runs, variables
+from blotout_orchestration.commands.groups import ErrorsAsMessages, domain_group
+
+app = typer.Typer(
+    cls=ErrorsAsMessages,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The pipelines of the Blotout customer data platform.",
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """The pipelines of the Blotout customer data platform."""
+
+
+app.command("settings")(variables.show_settings)
+app.command("import-variables")(variables.import_variables)
+app.command("doctor")(variables.doctor)
+app.command("land")(events.land)
+app.command("run")(runs.run)
+app.command("sql")(query.sql)
+app.add_typer(events.events_app, name="events")
+for name, module, attribute, text in (
+    ("id-graph", "id_graph.commands", "id_graph_app", "Ask and rebuild the id graph."),
+    ("demo", "demo.commands", "demo_app", "The demo store: generated data with known truth."),
+):
+    group = domain_group(f"blotout_orchestration.{module}", attribute)
+    app.add_typer(typer.Typer(cls=group, no_args_is_help=True, help=text), name=name)
+
+
+def main() -> None:
+    """Entry point of the `blotout` command."""
+    app()
