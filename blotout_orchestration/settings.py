@@ -7,12 +7,13 @@ check. Does not belong here: connections, clients, anything that opens a file of
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from blotout_orchestration import env_file as env_files
@@ -225,11 +226,6 @@ class Settings(BaseSettings):
         return self.blotout_home.absolute() / "warehouse" / "published.duckdb"
 
 
-def variable_name(field: str) -> str:
-    """Name of a field's variable."""
-    return field.upper()
-
-
 def _known(values: Mapping[str, str]) -> dict[str, str]:
     """The settings among some variables by field name, empty ones left out."""
     lowered = {name.lower(): value for name, value in values.items()}
@@ -245,30 +241,19 @@ def setting_sources(env_file: Path = ENV_FILE) -> dict[str, Source]:
     }
 
 
-def is_secret(field: str) -> bool:
-    """Whether a field's value must not be shown."""
-    return fields.is_secret(Settings.model_fields[field])
-
-
-def shown(field: str, value: object) -> str:
-    """A value as people may see it: secrets masked, of a URI the user and password only."""
-    if value is None:
-        return ""
-    if field == "catalog_uri":
-        return fields.without_credentials(str(value)).partition("?")[0]
-    return fields.MASK if is_secret(field) else str(value)
-
-
-def check_value(field: str, text: str) -> object:
-    """The value that a text gives a field, whatever the environment holds. Raises SettingsError."""
-    info = Settings.model_fields[field]
-    kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-    adapter: TypeAdapter[object] = TypeAdapter(kind)
+@contextmanager
+def exported(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for the tools that can be told in no other way (dbt's `env_var`), then as before."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
-        return adapter.validate_python(text)
-    except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        raise SettingsError(fields.problem(field, info, detail["input"], detail)) from None
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def read_settings(env_file: Path = ENV_FILE) -> Settings:
@@ -290,3 +275,15 @@ def read_settings(env_file: Path = ENV_FILE) -> Settings:
 def load_settings() -> Settings:
     """The settings of this process, read once. Raises SettingsError."""
     return read_settings()
+
+
+@contextmanager
+def exported(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let the processes that are started meanwhile see these variables."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

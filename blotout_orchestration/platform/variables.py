@@ -10,20 +10,14 @@ import json
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from blotout_orchestration import env_file as env_files
+from blotout_orchestration import setting_fields as fields
 from blotout_orchestration.errors import UsageError
-from blotout_orchestration.settings import (
-    ENV_FILE,
-    Settings,
-    SettingsError,
-    Source,
-    check_value,
-    setting_sources,
-    shown,
-    variable_name,
-)
+from blotout_orchestration.settings import ENV_FILE, Settings, SettingsError, Source, setting_sources
 
 Fate = Literal["taken", "obsolete", "empty", "unknown", "invalid", "conflict"]
 FATES: dict[Fate, str] = {
@@ -67,6 +61,32 @@ class ImportReport:
     def count(self, fate: Fate) -> int:
         """How many variables had this fate."""
         return sum(variable.fate == fate for variable in self.variables)
+
+
+def variable_name(field_name: str) -> str:
+    """Name of a field's variable."""
+    return field_name.upper()
+
+
+def shown(field_name: str, value: object) -> str:
+    """A value as people may see it: secrets masked, of a URI the user and password only."""
+    if value is None:
+        return ""
+    if field_name == "catalog_uri":
+        return fields.without_credentials(str(value)).partition("?")[0]
+    return fields.MASK if fields.is_secret(Settings.model_fields[field_name]) else str(value)
+
+
+def check_value(field_name: str, text: str) -> object:
+    """The value that a text gives a field, whatever the environment holds. Raises SettingsError."""
+    info = Settings.model_fields[field_name]
+    kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    adapter: TypeAdapter[object] = TypeAdapter(kind)
+    try:
+        return adapter.validate_python(text)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        raise SettingsError(fields.problem(field_name, info, detail["input"], detail)) from None
 
 
 def describe(field_name: str) -> tuple[str, str, str]:
