@@ -241,21 +241,6 @@ def setting_sources(env_file: Path = ENV_FILE) -> dict[str, Source]:
     }
 
 
-@contextmanager
-def exported(variables: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for the tools that can be told in no other way (dbt's `env_var`), then as before."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
 def read_settings(env_file: Path = ENV_FILE) -> Settings:
     """The settings as they are now. Raises SettingsError with everything that is wrong, EnvFileError."""
     try:
