@@ -1,0 +1,104 @@
+"""What is processed together: hours with their files, batches of bounded size, and a batch's rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.expressions import And, BooleanExpression, GreaterThanOrEqual, LessThan, Or
+
+from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, PROCESSOR_VERSION
+from blotout_orchestration.lake.layers import LandedFile, fingerprint
+
+BATCH_BYTES = 24 << 20
+"""Most stored bytes of a batch; packed ten to one, that is a quarter of a gigabyte of text in memory."""
+BATCH_RANGES = 64
+"""Most separate ranges of hours that one commit replaces."""
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class HourFiles:
+    """An hour of arrival and the files it had when it was listed."""
+
+    hour: datetime
+    files: list[LandedFile]
+
+    @property
+    def size(self) -> int:
+        """Bytes as stored."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def revision(self) -> str:
+        """Changes when the hour's files or the flattening change."""
+        return revision_of(self.files)
+
+
+@dataclass(frozen=True)
+class HourRows:
+    """Rows of a batch of hours; `figures` per hour as in event_hours, `duplicates` counted per hour."""
+
+    core: pa.Table
+    bad: pa.Table
+    duplicates: Counter[datetime] = field(default_factory=Counter)
+    figures: dict[datetime, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls) -> HourRows:
+        """No rows at all."""
+        return cls(CORE_EVENTS.arrow_schema.empty_table(), BAD_EVENTS.arrow_schema.empty_table())
+
+
+def revision_of(files: Iterable[LandedFile]) -> str:
+    """The revision of an hour with these files under the present PROCESSOR_VERSION."""
+    return hashlib.sha256(f"{fingerprint(files)}|{PROCESSOR_VERSION}".encode()).hexdigest()[:32]
+
+
+def batches(hours: Iterable[HourFiles], batch_bytes: int = BATCH_BYTES) -> Iterator[list[HourFiles]]:
+    """Cut hours, in order of time, into batches bounded by bytes and by separate ranges."""
+    batch: list[HourFiles] = []
+    size = ranges = 0
+    for hour in sorted(hours, key=lambda item: item.hour):
+        gap = not batch or hour.hour - batch[-1].hour != HOUR
+        if batch and (size + hour.size > batch_bytes or ranges + gap > BATCH_RANGES):
+            yield batch
+            batch, size, ranges = [], 0, 0
+        ranges += not batch or hour.hour - batch[-1].hour != HOUR
+        batch.append(hour)
+        size += hour.size
+    if batch:
+        yield batch
+
+
+def hour_ranges(hours: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
+    """Hours as ranges [first, end) without gaps, so that a filter never touches an hour in between."""
+    ranges: list[tuple[datetime, datetime]] = []
+    for hour in sorted(set(hours)):
+        if ranges and ranges[-1][1] == hour:
+            ranges[-1] = (ranges[-1][0], hour + HOUR)
+        else:
+            ranges.append((hour, hour + HOUR))
+    return ranges
+
+
+def hours_filter(hours: Iterable[datetime]) -> BooleanExpression:
+    """Rows whose `arrival_hour` is one of the hours; prunes by partition and file bounds."""
+    terms: list[BooleanExpression] = [
+        And(
+            GreaterThanOrEqual("arrival_hour", start.astimezone(UTC).isoformat()),
+            LessThan("arrival_hour", end.astimezone(UTC).isoformat()),
+        )
+        for start, end in hour_ranges(hours)
+    ]
+    while len(terms) > 1:  # a balanced tree: pyiceberg walks it recursively
+        terms = [reduce(Or, terms[index : index + 2]) for index in range(0, len(terms), 2)]
+    if not terms:
+        raise ValueError("a filter needs at least one hour")
+    return terms[0]

@@ -1,0 +1,222 @@
+"""Flattening hours of arrival into the lake: which are pending, in which batches, committed in which order.
+
+Belongs here: the ledger of processed hours and the commits. What an hour's rows are is the engines' matter.
+Order of the commits: bad_events, core_events, event_hours. Whatever kills a run in between, the ledger
+does not show the hour as done and the next run replaces all three again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from blotout_orchestration.events.batches import (
+    BATCH_BYTES,
+    HourFiles,
+    HourRows,
+    batches,
+    hours_filter,
+    revision_of,
+)
+from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT_HOURS
+from blotout_orchestration.lake import Lake
+from blotout_orchestration.lake.layers import LandedFile, list_landed
+
+Engine = Literal["duckdb", "spark"]
+Progress = Callable[[str], None]
+_logger = logging.getLogger(__name__)
+
+
+class UnbalancedHourError(Exception):
+    """Input is not good + bad + duplicates: a defect of the flattening, nothing was committed."""
+
+
+@dataclass(frozen=True)
+class HourResult:
+    """What went in and came out of an hour; the fields of event_hours, and the seconds of its batch.
+
+    `kept` means that the hour's landed files are gone and its rows were left as they are.
+    """
+
+    hour: datetime
+    revision: str
+    files: int
+    bytes: int
+    events_good: int
+    events_bad: int
+    events_duplicate: int
+    events_with_unknown_keys: int
+    events_with_type_conflicts: int
+    unknown_keys: list[str]
+    first_event_datetime: datetime | None
+    last_event_datetime: datetime | None
+    engine: str
+    seconds: float = field(default=0.0, compare=False)
+    kept: bool = False
+
+    @property
+    def events_in(self) -> int:
+        """Events and unreadable lines found."""
+        return self.events_good + self.events_bad + self.events_duplicate
+
+
+def pending_hours(
+    lake: Lake, *, since: datetime | None = None, until: datetime | None = None
+) -> list[datetime]:
+    """Landed hours in [since, until) that the ledger does not show as done with their present files.
+
+    An hour that has lost files since it was processed is not pending: landing may be expired.
+    """
+    done = {row["arrival_hour"]: row for row in _ledger(lake)}
+    pending = []
+    for hour, files in list_landed(lake.layer("landing")).items():
+        if (since and hour < since) or (until and hour >= until):
+            continue
+        if _is_pending(files, done.get(hour)):
+            pending.append(hour)
+    return pending
+
+
+def _is_pending(files: list[LandedFile], row: dict[str, Any] | None) -> bool:
+    return row is None or (row["revision"] != revision_of(files) and len(files) >= row["files"])
+
+
+def _ledger(lake: Lake) -> list[dict[str, Any]]:
+    columns = ("arrival_hour", "revision", "files", "bytes")
+    rows: list[dict[str, Any]] = lake.read(EVENT_HOURS, columns=columns).to_pylist()
+    return rows
+
+
+def flatten_hours(
+    lake: Lake,
+    hours: Iterable[datetime],
+    *,
+    engine: Engine,
+    run_id: str,
+    progress: Progress | None = None,
+    batch_bytes: int = BATCH_BYTES,
+) -> list[HourResult]:
+    """Flatten the hours' landed files and replace exactly these hours in the lake.
+
+    Each hour is listed once; a file that appears meanwhile leaves the hour pending. Raises
+    `UnbalancedHourError` before any commit of a batch whose input is not good + bad + duplicates.
+    """
+    say = progress or _logger.info
+    wanted = sorted({hour.astimezone(UTC) for hour in hours})
+    for spec in (BAD_EVENTS, CORE_EVENTS, EVENT_HOURS):
+        lake.ensure(spec)
+    landed = list_landed(lake.layer("landing"), wanted)
+    results = []
+    gone = [hour for hour in wanted if hour not in landed]
+    if gone:
+        results += _without_files(lake, gone, engine, say)
+    todo = [HourFiles(hour, files) for hour, files in landed.items()]
+    total, done = len(todo), 0
+    for batch in batches(todo, batch_bytes):
+        results += _flatten_batch(lake, batch, engine, run_id, say)
+        done += len(batch)
+        events = sum(result.events_in for result in results)
+        say(f"flattened {done} of {total} hours, {events} events so far")
+    return sorted(results, key=lambda result: result.hour)
+
+
+def _without_files(lake: Lake, hours: list[datetime], engine: Engine, say: Progress) -> list[HourResult]:
+    """Hours without landed files: never processed ones are empty, processed ones keep their rows."""
+    known = {row["arrival_hour"]: row for row in _ledger(lake)}
+    kept = [hour for hour in hours if hour in known]
+    if kept:
+        say(f"{len(kept)} processed hours have no landed files any more: their rows are kept")
+    return [
+        HourResult(
+            hour, known[hour]["revision"] if hour in known else "", 0, 0, 0, 0, 0, 0, 0, [], None, None, engine,
+            kept=hour in known,
+        )
+        for hour in hours
+    ]  # fmt: skip
+
+
+def _flatten_batch(
+    lake: Lake, batch: list[HourFiles], engine: Engine, run_id: str, say: Progress
+) -> list[HourResult]:
+    from blotout_orchestration.events.commits import commit_rows, overtaken
+
+    for _ in range(3):
+        began, started = datetime.now(UTC), time.monotonic()
+        attempt = uuid.uuid4().hex
+        if engine == "spark":
+            from blotout_orchestration.events import spark_engine
+
+            staged = spark_engine.flatten_batch(lake, batch, attempt, say)
+            results = _results(batch, staged.rows, staged.found, engine, time.monotonic() - started)
+            commit_rows(lake, batch, staged, attempt, run_id)
+        else:
+            from blotout_orchestration.events import duckdb_engine
+
+            rows, found = duckdb_engine.flatten_batch(lake.layer("landing"), batch)
+            results = _results(batch, rows, found, engine, time.monotonic() - started)
+            commit_rows(lake, batch, rows, attempt, run_id)
+        _write_ledger(lake, results, run_id)
+        if not overtaken(lake, batch, attempt, began):
+            return results
+        say("another run replaced the same hours from other files: flattening them again")
+        landed = list_landed(lake.layer("landing"), [hour.hour for hour in batch])
+        batch = [HourFiles(hour, files) for hour, files in landed.items()]
+    return results
+
+
+def _results(
+    batch: list[HourFiles], rows: HourRows, found: int, engine: Engine, seconds: float
+) -> list[HourResult]:
+    results = []
+    for hour in batch:
+        counts = rows.figures.get(hour.hour, {})
+        results.append(
+            HourResult(
+                hour=hour.hour,
+                revision=hour.revision,
+                files=len(hour.files),
+                bytes=hour.size,
+                events_good=counts.get("events_good", 0),
+                events_bad=counts.get("events_bad", 0),
+                events_duplicate=rows.duplicates[hour.hour],
+                events_with_unknown_keys=counts.get("events_with_unknown_keys", 0),
+                events_with_type_conflicts=counts.get("events_with_type_conflicts", 0),
+                unknown_keys=counts.get("unknown_keys", []),
+                first_event_datetime=counts.get("first_event_datetime"),
+                last_event_datetime=counts.get("last_event_datetime"),
+                engine=engine,
+                seconds=round(seconds, 3),
+            )
+        )
+    ended = sum(result.events_in for result in results)
+    if ended != found:
+        raise UnbalancedHourError(
+            f"{found} events and lines went in, {ended} came out as good, bad or duplicate, in the hours "
+            f"{batch[0].hour:%Y-%m-%d %H} to {batch[-1].hour:%Y-%m-%d %H}; nothing was committed"
+        )
+    return results
+
+
+def _write_ledger(lake: Lake, results: list[HourResult], run_id: str) -> None:
+    now = datetime.now(UTC)
+    names = set(EVENT_HOURS.arrow_schema.names)
+    rows = [
+        {
+            **{name: value for name, value in vars(result).items() if name in names},
+            "arrival_hour": result.hour,
+            "events_in": result.events_in,
+            "run_id": run_id,
+            "processed_at": now,
+        }
+        for result in results
+    ]
+    table = pa.Table.from_pylist(rows, schema=EVENT_HOURS.arrow_schema)
+    where = hours_filter(result.hour for result in results)
+    lake.replace(EVENT_HOURS, table, where, {"run_id": run_id})
