@@ -241,6 +241,15 @@ def setting_sources(env_file: Path = ENV_FILE) -> dict[str, Source]:
     }
 
 
+def unknown_variables(env_file: Path = ENV_FILE) -> dict[str, Source]:
+    """Names that are no setting: all in the file, and those of the environment that begin with BLOTOUT_."""
+    found: dict[str, Source] = dict.fromkeys(env_files.read(env_file), ".env")
+    found |= dict.fromkeys(
+        (name for name in os.environ if name.upper().startswith("BLOTOUT_")), "environment"
+    )
+    return {name: source for name, source in found.items() if name.lower() not in Settings.model_fields}
+
+
 def read_settings(env_file: Path = ENV_FILE) -> Settings:
     """The settings as they are now. Raises SettingsError with everything that is wrong, EnvFileError."""
     try:

@@ -72,11 +72,11 @@ def doctor() -> None:
     from blotout_orchestration.platform.doctor import examine
 
     failed = 0
-    for finding in examine(current_settings()):
+    for name, finding in examine(current_settings()):
         color = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW}.get(
             finding.state, typer.colors.RED
         )
-        typer.echo(f"{typer.style(finding.state.ljust(7), fg=color)}  {finding.name}: {finding.text}")
+        typer.echo(f"{typer.style(finding.state.ljust(7), fg=color)}  {name}: {finding.text}")
         failed += finding.state == "wrong"
     if failed:
         raise typer.Exit(1)

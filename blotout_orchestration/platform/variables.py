@@ -17,7 +17,14 @@ from pydantic import TypeAdapter, ValidationError
 from blotout_orchestration import env_file as env_files
 from blotout_orchestration import setting_fields as fields
 from blotout_orchestration.errors import UsageError
-from blotout_orchestration.settings import ENV_FILE, Settings, SettingsError, Source, setting_sources
+from blotout_orchestration.settings import (
+    ENV_FILE,
+    Settings,
+    SettingsError,
+    Source,
+    setting_sources,
+    unknown_variables,
+)
 
 Fate = Literal["taken", "obsolete", "empty", "unknown", "invalid", "conflict"]
 FATES: dict[Fate, str] = {
@@ -108,6 +115,17 @@ def list_settings(settings: Settings, env_file: Path = ENV_FILE) -> list[ListedS
     return listed
 
 
+def suspicious_variables(env_file: Path = ENV_FILE) -> list[str]:
+    """A line for each variable that looks like a setting and is none. Raises EnvFileError."""
+    lines = []
+    for name, source in unknown_variables(env_file).items():
+        close = _similar(name)
+        if close or name.upper().startswith("BLOTOUT_"):
+            hint = f"did you mean {close}?" if close else "remove it, `blotout settings` lists what there is"
+            lines.append(f"{name} ({source}) is not a setting; {hint}")
+    return lines
+
+
 def read_export(path: Path) -> list[tuple[str, Any]]:
     """Name and value of each variable in the order of the file, repeated names included.
 
@@ -196,5 +214,15 @@ def _unknown_note(name: str, value: Any) -> str:
         inside = [key for key, _ in value if key.lower() in Settings.model_fields]
         if inside:
             return f"an object; {', '.join(inside)} inside it would be taken as variables of their own"
-    close = get_close_matches(name.upper(), [variable_name(field) for field in Settings.model_fields], 1, 0.8)
-    return f"did you mean {close[0]}?" if close else ""
+    close = _similar(name)
+    return f"did you mean {close}?" if close else ""
+
+
+def _similar(name: str) -> str | None:
+    """The setting whose name is nearly this one, with or without a prefix BLOTOUT_."""
+    known = [variable_name(field_name) for field_name in Settings.model_fields]
+    for candidate in (name.upper(), name.upper().removeprefix("BLOTOUT_")):
+        close = get_close_matches(candidate, known, 1, 0.85)
+        if close:
+            return close[0]
+    return None
