@@ -3,8 +3,10 @@
    ledgers; the next one adds to them, because processed_hours and completed_builds are written last. #}
 
 {# Whether this build may keep rows: false on a full refresh, and after an interrupted one (which drops
-   processed_hours first), so that the next build heals it by replacing everything. #}
+   processed_hours first), so that the next build heals it by replacing everything. True while dbt parses, so
+   that it sees the refs of that branch. #}
 {% macro keeps_rows() %}
+    {%- if not execute -%}{%- do return(true) -%}{%- endif -%}
     {%- do return(is_incremental() and earlier('processed_hours') is not none) -%}
 {% endmacro %}
 
