@@ -146,6 +146,20 @@ class Lake:
             self.catalog, identifier, snapshot_id, positions, rows.cast(spec.arrow_schema), properties
         )
 
+    def rewrite_if_fragmented(
+        self, spec: TableSpec, properties: dict[str, str], *, maximum_files: int = 64
+    ) -> bool:
+        """Rewrite a table changed by `replace_positions` when it has become many files; the rows stay.
+
+        Returns whether it was rewritten: when its data and delete files together exceed `maximum_files`.
+        """
+        plan = self.plan(spec)
+        if len(plan.files) + len(plan.delete_files) <= maximum_files:
+            return False
+        identifier = f"{self.namespace}.{spec.name}"
+        merge_on_read.rewrite(self.catalog, identifier, properties)
+        return True
+
     def register(
         self,
         connection: Any,

@@ -7,6 +7,7 @@ rows (Iceberg specification v2, "Position Delete Files"). Whole-table and partit
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _MergeAppendFiles
 from pyiceberg.typedef import Record
 
+_logger = logging.getLogger(__name__)
 _PATH_FIELD, _POSITION_FIELD = 2147483546, 2147483545
 _DELETE_SCHEMA = pa.schema(
     [
@@ -169,3 +171,12 @@ def replace_positions(
             ):
                 producer.append_data_file(file)
         producer.commit()
+
+
+def rewrite(catalog: Catalog, identifier: str, properties: dict[str, str]) -> None:
+    """Write all rows of a table anew, without position deletes, in one commit; given up on a conflict."""
+    table = catalog.load_table(identifier)
+    try:
+        table.overwrite(table.scan().to_arrow(), snapshot_properties=properties)
+    except CommitFailedException:
+        _logger.info("%s changed while it was rewritten; left for the next run", identifier)

@@ -62,6 +62,8 @@ def create_view(
         columns = ", ".join(
             f'cast(null as {DUCKDB_TYPES[column.type]}) as "{column.name}"' for column in spec.columns
         )
+        if positions:
+            columns += ", cast(null as VARCHAR) as file_path, cast(null as BIGINT) as pos"
         body = f"select {columns} where false"
     kind = "temporary view" if temporary else "view"
     connection.execute(f"create or replace {kind} {name} as {body}")

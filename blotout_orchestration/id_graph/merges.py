@@ -1,0 +1,92 @@
+"""Redirects from every global_user_id that is no longer in use to the one that is.
+
+The rule: a redirect points to the person that now holds the oldest id (canonical node) of the old person. So
+redirects can be told from id_graph alone, whatever order the runs came in; only `merged_at` and `why` tell
+the history: the oldest link, between two people of before, by which the old person was joined.
+
+Belongs here: the rows of id_graph_merges that a run changes.
+"""
+
+from __future__ import annotations
+
+from blotout_orchestration.id_graph.workspace import Workspace, node_is_end, same_node
+
+
+def redirects(space: Workspace, *, every: bool) -> None:
+    """Make `merges_old` and `merges_new` from `graph_old`, `graph_new` and `links` (edges of this run).
+
+    `recomputed` holds the people of before whose ids are all in `graph_old`. With `every` all redirects are
+    checked (a full rebuild), otherwise those that the changed people concern.
+    """
+    connection = space.connection
+    connection.execute(
+        """create or replace temporary table retired as
+           select global_user_id, id_type, provider, id, last_seen from graph_old
+           where is_canonical and global_user_id not in (select global_user_id from graph_new)"""
+    )
+    concerned = (
+        "true"
+        if every
+        else """new_global_user_id in (select global_user_id from retired union all from recomputed)
+                 or old_global_user_id in (select global_user_id from graph_new)
+                 or (new_global_user_id is null and exists (
+                     select 1 from graph_new as n where n.id = old_id and n.id_type = old_id_type
+                     and n.provider is not distinct from old_provider))"""
+    )
+    connection.execute(
+        f"create or replace temporary table merges_old as select * from merges where {concerned}"
+    )
+    connection.execute(_EVIDENCE)
+    connection.execute(_MERGES_NEW)
+
+
+_EVIDENCE = f"""
+    create or replace temporary table retired_evidence as
+    with ends as (
+        select l.*, before_a.global_user_id as before_a, before_b.global_user_id as before_b
+        from links as l
+        left join graph_old as before_a on {node_is_end("before_a", "l", "a")}
+        left join graph_old as before_b on {node_is_end("before_b", "l", "b")}
+        where id_b is not null
+    ),
+    joining as (
+        select ends.* from ends
+        join graph_new as after_a on {node_is_end("after_a", "ends", "a")}
+        join graph_new as after_b on {node_is_end("after_b", "ends", "b")}
+        where before_a is distinct from before_b and after_a.global_user_id = after_b.global_user_id
+          and (before_a in (select global_user_id from retired)
+               or before_b in (select global_user_id from retired))
+    )
+    select distinct on (r.global_user_id) r.global_user_id, j.first_seen, j.source, j.id_a_type, j.id_a,
+           j.id_b_type, j.id_b
+    from retired as r join joining as j on r.global_user_id in (j.before_a, j.before_b)
+    order by r.global_user_id, j.first_seen, j.id_a_type, j.id_a, j.id_b_type, j.id_b, j.source
+"""
+
+_MERGES_NEW = f"""
+    create or replace temporary table merges_new as
+    with kept as (
+        select m.* exclude (file_path, pos) replace (n.global_user_id as new_global_user_id)
+        from merges_old as m
+        left join graph_new as n on n.id = m.old_id and n.id_type = m.old_id_type
+             and n.provider is not distinct from m.old_provider
+        where m.old_global_user_id not in (select global_user_id from graph_new)
+          and m.old_global_user_id not in (select global_user_id from retired)
+    ),
+    fresh as (
+        select r.global_user_id as old_global_user_id, n.global_user_id as new_global_user_id,
+               coalesce(e.first_seen, c.first_seen, r.last_seen) as merged_at,
+               case when n.global_user_id is null then 'ids are gone'
+                    else coalesce(e.source, 'oldest id changed') end as why,
+               e.id_a_type as evidence_a_type, e.id_a as evidence_a,
+               e.id_b_type as evidence_b_type, e.id_b as evidence_b,
+               r.id_type as old_id_type, r.provider as old_provider, r.id as old_id
+        from retired as r
+        left join graph_new as n on {same_node("n", "r")}
+        left join (from graph_new where is_canonical) as c on c.global_user_id = n.global_user_id
+        left join retired_evidence as e on e.global_user_id = r.global_user_id
+    )
+    select * exclude (run_id) from kept
+    union all by name
+    select * from fresh
+"""

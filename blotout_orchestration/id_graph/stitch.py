@@ -1,0 +1,301 @@
+"""One stitching run: changed evidence in, people out, work in proportion to the components touched.
+
+Belongs here: the order of things. Edges are found in edges.py, people in people.py and contraction.py,
+redirects in merges.py. The state is written last, and a run that was killed between its first and its last
+commit leaves a note; the next run then rebuilds everything, so that the result is the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+from pyiceberg.expressions import AlwaysTrue
+
+from blotout_orchestration.id_graph import batches, contraction, merges
+from blotout_orchestration.id_graph.contract import (
+    ID_EDGES,
+    ID_GRAPH,
+    ID_GRAPH_BATCHES,
+    ID_GRAPH_BLOCKS,
+    ID_GRAPH_MERGES,
+    ID_GRAPH_QUARANTINE,
+)
+from blotout_orchestration.id_graph.edges import IdSource
+from blotout_orchestration.id_graph.recompute import recompute
+from blotout_orchestration.id_graph.rules import Rules, load_rules
+from blotout_orchestration.id_graph.sources import default_sources
+from blotout_orchestration.id_graph.workspace import Workspace, edges_of, node_is_end, same_node
+from blotout_orchestration.lake import Lake
+from blotout_orchestration.lake.merge_on_read import ConcurrentChangeError
+
+Progress = Callable[[str], None]
+_TABLES = (ID_EDGES, ID_GRAPH, ID_GRAPH_MERGES, ID_GRAPH_QUARANTINE, ID_GRAPH_BATCHES, ID_GRAPH_BLOCKS)
+_TRIES = 3
+_LISTED = 1000
+
+
+@dataclass(frozen=True)
+class StitchResult:
+    """What a run did. Of the whole graph: `ids`, `people`, `redirects`; the others are of this run.
+
+    `merged` maps retired people to their successors and `split` people to the number of people they became,
+    at most 1,000 each, for a cluster diff; ids of people only, no PII.
+    """
+
+    ids: int = 0
+    people: int = 0
+    redirects: int = 0
+    new_ids: int = 0
+    changed_batches: int = 0
+    touched_components: int = 0
+    merges: int = 0
+    splits: int = 0
+    quarantined: int = 0
+    giants: int = 0
+    full: bool = False
+    dry_run: bool = False
+    seconds: float = 0.0
+    merged: dict[str, str | None] = field(default_factory=dict)
+    split: dict[str, int] = field(default_factory=dict)
+
+
+def stitch(
+    lake: Lake,
+    *,
+    rules: Rules | None = None,
+    run_id: str,
+    full: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    sources: Sequence[IdSource] | None = None,
+) -> StitchResult:
+    """Bring the ID graph up to date with its sources, rules and blocks.
+
+    `rules` default to those of the deployment, `sources` to the click stream and the ELT contract. `full`
+    rebuilds every component; `dry_run` writes nothing and says what would change. Raises RulesError for a bad
+    rules file, ConcurrentChangeError when another run writes at the same time, again and again.
+    """
+    started = time.monotonic()
+    chosen = rules or load_rules(lake.settings.blotout_home)
+    for spec in _TABLES:
+        lake.ensure(spec)
+    for attempt in range(1, _TRIES + 1):
+        try:
+            result = _stitch(lake, chosen, run_id, full, dry_run, progress or _silent, sources)
+        except ConcurrentChangeError:
+            if attempt == _TRIES:
+                raise
+        else:
+            return StitchResult(**{**result.__dict__, "seconds": time.monotonic() - started})
+    raise AssertionError("unreachable")
+
+
+def _silent(message: str) -> None:
+    """Progress that nobody asked for."""
+
+
+def _stitch(
+    lake: Lake,
+    rules: Rules,
+    run_id: str,
+    full: bool,
+    dry_run: bool,
+    progress: Progress,
+    sources: Sequence[IdSource] | None,
+) -> StitchResult:
+    with Workspace.open(lake) as space:
+        readers = tuple(sources) if sources is not None else default_sources()
+        work = batches.find_work(space, readers, rules, full=full)
+        if work.nothing:
+            ids, people = _totals(space, "graph")
+            redirects = space.number("select count(*) from merges")
+            return StitchResult(ids=ids, people=people, redirects=redirects, dry_run=dry_run)
+        progress(f"{len(work.replaced)} changed batches")
+        found = [
+            source.edges(lake, space.connection, work.changed[source.name], rules)
+            for source in readers
+            if work.changed[source.name]
+        ]
+        new_edges = pa.concat_tables(found) if found else ID_EDGES.arrow_schema.empty_table()
+        may_be_held = work.was_writing or any(batch in work.held for batch in work.replaced)
+        space.show_edges(work.replaced, new_edges, may_be_held=may_be_held)
+        progress(f"{new_edges.num_rows} edges in them")
+        if work.everything:
+            touched = _everything(space, rules)
+        else:
+            touched = _touched(space, rules, work, may_be_held=may_be_held)
+        progress(f"{touched} components touched")
+        merges.redirects(space, every=work.everything)
+        result = _result(space, work, touched, dry_run)
+        if not dry_run:
+            _write(space, work, new_edges, may_be_held, run_id)
+            progress(f"{result.ids} ids, {result.people} people")
+        return result
+
+
+def _everything(space: Workspace, rules: Rules) -> int:
+    """Make `graph_old`, `graph_new`, `quarantine_old`, `quarantine_new`, `links`: all there is."""
+    connection = space.connection
+    connection.execute("create or replace temporary view graph_old as select * from graph")
+    connection.execute("create or replace temporary view quarantine_old as select * from quarantine")
+    connection.execute("create or replace temporary view links as select * from evidence")
+    connection.execute("create or replace temporary table recomputed (global_user_id varchar)")
+    graph, quarantine = recompute(connection, "evidence", rules)
+    connection.register("graph_new", graph)
+    connection.register("quarantine_new", quarantine)
+    return space.number("select count(distinct component_id) from graph_new")
+
+
+def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held: bool) -> int:
+    """The same views, restricted to what this run's changes touch."""
+    connection = space.connection
+    if may_be_held:
+        added = "(select * from new_edges except select * from old_edges)"
+        removed = "(select * from old_edges except select * from new_edges)"
+    else:
+        added, removed = "new_edges", "old_edges"
+    space.without_blocked("added_view", added)
+    connection.execute("create or replace temporary table added as from added_view")
+    connection.execute(
+        f"""create or replace temporary table dirty as
+            select id_a_type as id_type, id_a_provider as provider, id_a as id from {removed}
+            union select id_b_type, id_b_provider, id_b from {removed} where id_b is not null"""
+    )
+    if work.blocks:
+        _dirty_blocks(space, work)
+    contraction.touch(space, rules)
+    contraction.contract(space)
+    connection.execute(
+        """create or replace temporary table long_components as
+            select component_id from component_groups where group_no in (select group_no from long_way)
+            union select component_id from dirty_components"""
+    )
+    connection.execute(
+        "create or replace temporary table long_old as select * from graph semi join long_components using (component_id)"
+    )
+    connection.execute(
+        """create or replace temporary table members as
+           select id_type, provider, id from long_old
+           union select id_type, provider, id from dirty
+           union select id_type, provider, id from touched join grouped using (n) where not short"""
+    )
+    connection.execute(
+        f"""create or replace temporary table long_evidence as
+            select evidence.* from evidence semi join members
+            on {node_is_end("members", "evidence", "a")}"""
+        if space.has_rows("members")
+        else "create or replace temporary table long_evidence as select * from evidence where false"
+    )
+    long_new, quarantine = recompute(connection, "long_evidence", rules)
+    connection.register("long_new", long_new)
+    connection.register("quarantine_new", quarantine)
+    for name, parts in (("graph_old", ("short_old", "long_old")), ("graph_new", ("short_new", "long_new"))):
+        connection.execute(
+            f"create or replace temporary table {name} as from {parts[0]} union all by name from {parts[1]}"
+        )
+    connection.execute(
+        """create or replace temporary view quarantine_old as
+           select * from quarantine semi join long_components using (component_id)"""
+    )
+    connection.execute(
+        "create or replace temporary table links as select * from added union all select * from long_evidence"
+    )
+    connection.execute(
+        "create or replace temporary table recomputed as select distinct global_user_id from long_old"
+    )
+    return space.number(
+        "select count(*) from (select component_id from component_groups union from long_components)"
+    )
+
+
+def _dirty_blocks(space: Workspace, work: batches.Work) -> None:
+    """Ids that were blocked or unblocked since, and what evidence links them to, are dirty."""
+    rows = {"id_type": [kind for kind, _ in work.blocks], "id": [name for _, name in work.blocks]}
+    schema = pa.schema([("id_type", pa.string()), ("id", pa.string())])
+    space.connection.register("changed_blocks", pa.table(rows, schema=schema))
+    for end, other in (("a", "b"), ("b", "a")):
+        matching = f"e.id_{end} = k.id and (k.id_type is null or k.id_type = e.id_{end}_type)"
+        for taken in (end, other):
+            space.connection.execute(
+                f"""insert into dirty
+                    select distinct e.id_{taken}_type, e.id_{taken}_provider, e.id_{taken}
+                    from all_edges as e join changed_blocks as k on {matching}
+                    where e.id_{taken} is not null"""
+            )
+    space.connection.unregister("changed_blocks")
+
+
+def _totals(space: Workspace, relation: str) -> tuple[int, int]:
+    """Ids and people in rows of id_graph."""
+    counts = f"select count(*), count(*) filter (where is_canonical) from {relation}"
+    ids, people = space.connection.execute(counts).fetchone()
+    return int(ids), int(people)
+
+
+def _result(space: Workspace, work: batches.Work, touched: int, dry_run: bool) -> StitchResult:
+    connection = space.connection
+    held, old, new = (_totals(space, name) for name in ("graph", "graph_old", "graph_new"))
+    redirects = [
+        space.number(f"select count(*) from {name}") for name in ("merges", "merges_old", "merges_new")
+    ]
+    split: dict[str, int] = {}
+    new_ids = new[0]
+    if old[0]:
+        new_ids = space.number(
+            f"select count(*) from graph_new anti join graph_old on {same_node('graph_new', 'graph_old')}"
+        )
+        split = dict(
+            connection.execute(
+                f"""select o.global_user_id, count(distinct n.global_user_id) as parts
+                    from graph_old as o join graph_new as n on {same_node("o", "n")}
+                    group by 1 having parts > 1 order by 2 desc, 1"""
+            ).fetchall()
+        )
+    merged = connection.execute(
+        """select old_global_user_id, new_global_user_id from merges_new
+           where old_global_user_id not in (select old_global_user_id from merges) order by 1"""
+    ).fetchall()
+    reasons = dict(connection.execute("select reason, count(*) from quarantine_new group by 1").fetchall())
+    return StitchResult(
+        ids=held[0] - old[0] + new[0],
+        people=held[1] - old[1] + new[1],
+        redirects=redirects[0] - redirects[1] + redirects[2],
+        new_ids=new_ids,
+        changed_batches=len(work.replaced),
+        touched_components=touched,
+        merges=len(merged),
+        splits=len(split),
+        quarantined=sum(reasons.values()),
+        giants=reasons.get("giant_component", 0),
+        full=work.everything,
+        dry_run=dry_run,
+        merged=dict(merged[:_LISTED]),
+        split=dict(list(split.items())[:_LISTED]),
+    )
+
+
+def _write(space: Workspace, work: batches.Work, new_edges: pa.Table, may_be_held: bool, run_id: str) -> None:
+    """Redirects, people, quarantine, evidence, state: in this order, between the note and its removal."""
+    lake, connection = space.lake, space.connection
+    batches.mark_writing(space, run_id)
+    connection.execute(
+        "create or replace temporary view merges_written as "
+        f"select *, '{run_id.replace(chr(39), '')}' as run_id from merges_new"
+    )
+    space.replace_difference(ID_GRAPH_MERGES, "merges_old", "merges_written", run_id, ignored=("run_id",))
+    if work.everything:
+        rows = space.sql("select * from graph_new")
+        lake.replace(ID_GRAPH, rows, AlwaysTrue(), {"run_id": run_id})
+    else:
+        space.replace_difference(ID_GRAPH, "graph_old", "graph_new", run_id)
+    space.replace_difference(ID_GRAPH_QUARANTINE, "quarantine_old", "quarantine_new", run_id)
+    if may_be_held:
+        lake.replace(ID_EDGES, new_edges, edges_of(work.replaced), {"run_id": run_id})
+    else:
+        lake.append(ID_EDGES, new_edges, {"run_id": run_id})
+    batches.record(space, work, run_id)
+    for spec in (ID_GRAPH, ID_GRAPH_MERGES, ID_GRAPH_QUARANTINE, ID_GRAPH_BATCHES):
+        lake.rewrite_if_fragmented(spec, {"run_id": run_id})
