@@ -53,14 +53,10 @@ def lake_tables(settings: Settings, namespaces: set[str] | None) -> dict[Identif
 
 
 def row_count(settings: Settings, identifier: Identifier) -> int:
-    """Rows of the newest snapshot, from its summary."""
+    """Rows of the newest snapshot: what its files declare; files with deleted rows are read."""
     from blotout_orchestration.lake import Lake
 
-    snapshot = Lake(settings).catalog.load_table(identifier).current_snapshot()
-    summary = snapshot.summary if snapshot else None
-    if summary is None:
-        return 0
-    return int(summary["total-records"] or 0) - int(summary["total-position-deletes"] or 0)
+    return Lake(settings).catalog.load_table(identifier).scan().count()
 
 
 def create_lake_view(connection: Any, settings: Settings, view: str, identifier: Identifier) -> None:

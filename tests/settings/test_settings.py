@@ -179,9 +179,13 @@ def test_settings_are_read_once_a_process(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_exported_variables_are_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORGANISATION", "before")
-    with pytest.raises(RuntimeError), exported({"ORGANISATION": "meanwhile", "ENVIRONMENT": "meanwhile"}):
-        assert read_settings().namespace == "meanwhile_meanwhile"
-        raise RuntimeError
+
+    @exported({"ORGANISATION": "meanwhile", "ENVIRONMENT": "meanwhile"})
+    def fail() -> None:
+        raise RuntimeError(read_settings().namespace)
+
+    with pytest.raises(RuntimeError, match="meanwhile_meanwhile"):
+        fail()
     assert read_settings().namespace == "before_local"
 
 
