@@ -122,5 +122,5 @@ def test_recorded_paths_agree_with_channel_attribution_within_its_own_error(
         assert sum(exact.values()) == pytest.approx(total)
         assert set(exact) == set(simulated.index)
         for channel, credit in exact.items():
-            # Its own stopping rule is 5 %; a channel of a few conversions is simulated a handful of times.
-            assert simulated[column][channel] == pytest.approx(credit, rel=0.05, abs=0.00015 * total), channel
+            # It stops at 5 %; a channel below 1 % of the total is simulated too rarely for that.
+            assert simulated[column][channel] == pytest.approx(credit, rel=0.05, abs=0.001 * total), channel

@@ -1,3 +1,10 @@
+{# The names of the rule models, as a query. #}
+{% macro rule_models() %}
+{%- for name in ['first_touch', 'last_touch', 'last_non_direct', 'linear', 'position_based', 'time_decay'] -%}
+select '{{ name }}' as model{% if not loop.last %} union all {% endif %}
+{%- endfor -%}
+{% endmacro %}
+
 {# Credit of the six rule models, as a query: one row a conversion, model and credited touch.
 
 `touches` is a relation or CTE with conversion_key, touch_number (1 = earliest), touch_count, is_direct and
@@ -41,9 +48,7 @@ from (
         over (partition by conversion_key) as last_non_direct_number
     from {{ touches }}
   ) as positioned
-  cross join (
-    values ('first_touch'), ('last_touch'), ('last_non_direct'), ('linear'), ('position_based'), ('time_decay')
-  ) as models (model)
+  cross join ({{ rule_models() }}) as models
 ) as weighted
 where weight > 0
 {% endmacro %}

@@ -1,0 +1,20 @@
+{# Splitting money without losing any. #}
+
+{# `amount` times `credit`, rounded to the money type; the rest of the rounding goes to the row that is last in
+`partition_by` by `order_by`, so that the parts sum to the amount exactly. Credits must sum to 1. #}
+{% macro split_money(amount, credit, partition_by, order_by) -%}
+{%- set part = 'cast(round(cast(' ~ amount ~ ' as double) * ' ~ credit ~ ', 4) as ' ~ money_type() ~ ')' -%}
+cast(
+  {{ part }}
+  + case
+    when row_number() over (partition by {{ partition_by }} order by {{ order_by }} desc) = 1
+      then {{ amount }} - sum({{ part }}) over (partition by {{ partition_by }})
+    else 0
+  end as {{ money_type() }}
+)
+{%- endmacro %}
+
+{# A ratio as double; null when the divisor is null or 0. #}
+{% macro ratio(numerator, divisor) -%}
+cast({{ numerator }} as double) / nullif(cast({{ divisor }} as double), 0)
+{%- endmacro %}

@@ -1,0 +1,54 @@
+{# Day, week and month buckets of local dates. A bucket has a start (date) and an index (integers in order), so
+that the distance of two buckets is a subtraction. Weeks begin on var `retention_week_start`. #}
+
+{% macro week_shift() %}
+{%- set days = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] -%}
+{%- set first = var('retention_week_start', 'monday') | lower -%}
+{%- if first not in days -%}
+  {%- do exceptions.raise_compiler_error(
+    "var retention_week_start is '" ~ first ~ "'; expected one of " ~ days | join(', ')
+  ) -%}
+{%- endif -%}
+{{ return(days.index(first)) }}
+{% endmacro %}
+
+{# Date in the calendar of a time zone; `time_zone` is a SQL expression of an IANA name. #}
+{% macro local_date(moment, time_zone) -%}
+cast({{ moment }} at time zone {{ time_zone }} as date)
+{%- endmacro %}
+
+{% macro period_start(granularity, day) -%}
+{%- set shift = week_shift() -%}
+{%- if granularity == 'day' -%}
+{{ day }}
+{%- elif granularity == 'week' and shift == 0 -%}
+cast(date_trunc('week', {{ day }}) as date)
+{%- elif granularity == 'week' -%}
+cast(
+  date_trunc('week', cast({{ day }} - interval '{{ shift }}' day as date)) + interval '{{ shift }}' day as date
+)
+{%- elif granularity == 'month' -%}
+cast(date_trunc('month', {{ day }}) as date)
+{%- else -%}
+{%- do exceptions.raise_compiler_error("granularity '" ~ granularity ~ "' is not day, week or month") -%}
+{%- endif -%}
+{%- endmacro %}
+
+{# `bucket` is a start that period_start made. #}
+{% macro period_index(granularity, bucket) -%}
+{%- if granularity == 'month' -%}
+cast(extract(year from {{ bucket }}) * 12 + extract(month from {{ bucket }}) as bigint)
+{%- else -%}
+cast(date_diff('day', date '1969-12-29', {{ bucket }}) / {{ 7.0 if granularity == 'week' else 1.0 }} as bigint)
+{%- endif -%}
+{%- endmacro %}
+
+{# The granularities with the number of periods that are followed: var `retention_periods`. #}
+{% macro retention_periods() %}
+{{ return(var('retention_periods', {'day': 30, 'week': 26, 'month': 24})) }}
+{% endmacro %}
+
+{# 0 .. most, as a query with column `number`. #}
+{% macro numbers_to(most) -%}
+select number from (values {% for number in range(most + 1) %}({{ number }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (number)
+{%- endmacro %}

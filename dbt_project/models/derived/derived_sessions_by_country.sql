@@ -1,0 +1,3 @@
+{{ config(materialized='view', tags=['derived_views']) }}
+
+{{ sessions_by('country') }}

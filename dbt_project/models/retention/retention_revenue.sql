@@ -1,0 +1,129 @@
+{{ config(materialized='table', tags=['retention']) }}
+{% set zone = "'" ~ var('retention_time_zone', 'UTC') ~ "'" %}
+
+with payments as (
+  select
+    global_user_id,
+    {{ local_date('converted_at', zone) }} as payment_date,
+    coalesce(currency, '(not set)') as currency,
+    revenue as amount
+  from {{ ref('conversions') }}
+  where not is_bot and global_user_id is not null
+
+  union all
+
+  select
+    global_user_id,
+    {{ local_date('occurred_at', zone) }} as payment_date,
+    coalesce(currency, '(not set)') as currency,
+    revenue as amount
+  from {{ ref('unified_events') }}
+  where is_refund and not is_bot and global_user_id is not null and revenue is not null
+),
+
+bucketed as (
+  {% for granularity in retention_periods() %}
+  select
+    '{{ granularity }}' as granularity,
+    global_user_id,
+    currency,
+    {{ period_index(granularity, period_start(granularity, 'payment_date')) }} as period_index,
+    sum(amount) as amount
+  from payments
+  group by global_user_id, currency, {{ period_index(granularity, period_start(granularity, 'payment_date')) }}
+  {% if not loop.last %}union all{% endif %}
+  {% endfor %}
+),
+
+members as (
+  {{ cohort_members() }}
+),
+
+cohorts as (
+  select
+    granularity,
+    population,
+    cohort_start,
+    cohort_index,
+    max(newest_index) as newest_index,
+    count(*) as cohort_size
+  from members
+  group by granularity, population, cohort_start, cohort_index
+),
+
+sums as (
+  select
+    members.granularity,
+    members.population,
+    members.cohort_index,
+    bucketed.currency,
+    bucketed.period_index - members.cohort_index as period_number,
+    count(distinct members.global_user_id) as paying_people,
+    sum(bucketed.amount) as revenue
+  from members
+  inner join bucketed
+    on bucketed.granularity = members.granularity
+    and bucketed.global_user_id = members.global_user_id
+    and bucketed.period_index >= members.cohort_index
+  group by
+    members.granularity,
+    members.population,
+    members.cohort_index,
+    bucketed.currency,
+    bucketed.period_index - members.cohort_index
+),
+
+cells as (
+  select
+    cohorts.*,
+    currencies.currency,
+    followed.period_number
+  from cohorts
+  inner join ({{ followed_periods() }}) as followed
+    on followed.granularity = cohorts.granularity
+    and cohorts.cohort_index + followed.period_number <= cohorts.newest_index
+  inner join (
+    select distinct granularity, population, cohort_index, currency from sums
+  ) as currencies
+    on currencies.granularity = cohorts.granularity
+    and currencies.population = cohorts.population
+    and currencies.cohort_index = cohorts.cohort_index
+),
+
+filled as (
+  select
+    cells.*,
+    coalesce(sums.paying_people, 0) as paying_people,
+    cast(coalesce(sums.revenue, 0) as {{ money_type() }}) as revenue
+  from cells
+  left join sums
+    on sums.granularity = cells.granularity
+    and sums.population = cells.population
+    and sums.cohort_index = cells.cohort_index
+    and sums.currency = cells.currency
+    and sums.period_number = cells.period_number
+)
+
+select
+  granularity,
+  cohort_start,
+  period_number,
+  population,
+  currency,
+  cohort_size,
+  paying_people,
+  revenue,
+  cast(
+    sum(revenue) over (
+      partition by granularity, population, cohort_start, currency
+      order by period_number
+      rows between unbounded preceding and current row
+    ) as {{ money_type() }}
+  ) as cumulative_revenue,
+  {{ ratio(
+    'revenue',
+    'max(case when period_number = 0 then revenue end)'
+    ~ ' over (partition by granularity, population, cohort_start, currency)'
+  ) }} as revenue_rate,
+  cohort_index + period_number < newest_index as is_complete
+from filled
