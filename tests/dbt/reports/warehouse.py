@@ -139,7 +139,7 @@ class ReportWarehouse:
 
     def build(self, *selectors: str, full_refresh: bool = False, **variables: Any) -> None:
         """Run dbt models and tests; fails with dbt's own messages."""
-        from dbt.adapters.factory import reset_adapters
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
         arguments = [
@@ -150,7 +150,7 @@ class ReportWarehouse:
             *("--vars", yaml.safe_dump(variables)),
         ]
         result = dbtRunner().invoke([*arguments, *(["--full-refresh"] if full_refresh else [])])
-        reset_adapters()
+        DuckDBConnectionManager.close_all_connections()
         results = getattr(result.result, "results", [])
         failures = [f"{r.node.name}: {r.message}" for r in results if r.status not in ("success", "pass")]
         assert result.success, f"dbt build failed: {failures or result.exception}"
