@@ -54,7 +54,7 @@ def _facts_of_event(request: Request) -> Iterable[list[Node]]:
             is_hash = data["map_provider"] == "email_sha256"
             yield [("email_sha256" if is_hash else "map_id", str(data["map_id"]))]
         elif event.name == "persona":
-            nodes = email_nodes(str(data["persona_email"]))
+            nodes = [("map_id", str(data["persona_id"])), *email_nodes(str(data["persona_email"]))]
             if data["persona_number"]:
                 nodes.append(("phone", str(data["persona_number"])))
             yield nodes

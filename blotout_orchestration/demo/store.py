@@ -1,7 +1,7 @@
-"""The demo store as a whole: generate it, write it to a folder, bring it into a lake.
+"""The demo store as a whole: generate it and write it to a folder.
 
 Belongs here: putting the parts together and the folder's layout (requests/, offline/, truth). The same
-options give the same bytes; bringing the same store in twice adds nothing.
+options give the same bytes. The way into a lake is in landing.py.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ import gzip
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from random import Random
-
-import pyarrow as pa
 
 from blotout_orchestration.demo import offline as offline_rows
 from blotout_orchestration.demo.behaviour import tell
@@ -32,17 +30,12 @@ from blotout_orchestration.demo.story import Story
 from blotout_orchestration.demo.truth import Ledger, order_rows, people_rows, session_rows
 from blotout_orchestration.demo.visits import Visit, plan_visits
 from blotout_orchestration.elt.contract import AD_SPEND, CRM_PROFILES, ID_MAPPINGS, OFFLINE_EVENTS
-from blotout_orchestration.elt.load import replace_source
-from blotout_orchestration.errors import BlotoutError
-from blotout_orchestration.lake import Lake, TableSpec
 from blotout_orchestration.lake.layers import hour_folder
 
-OFFLINE_TABLES = (ID_MAPPINGS, CRM_PROFILES, OFFLINE_EVENTS, AD_SPEND)
+STORE_VERSION = 1
+"""Raised whenever the same options give another store."""
+
 _GZIP_LEVEL = 4
-
-
-class DemoFolderError(BlotoutError):
-    """A folder that holds no demo store."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +122,7 @@ def _truth(
 ) -> dict[str, object]:  # fmt: skip
     spent = sum((Decimal(str(row["spend"])) for rows in spend.values() for row in rows), Decimal(0))
     return {
-        "options": {**asdict(options), "last_day": options.last_day.isoformat()},
+        "options": {**asdict(options), "last_day": options.last_day.isoformat(), "version": STORE_VERSION},
         **ledger.counts(),
         "bad_by_reason": dict(sorted(ledger.bad.items())),
         "people": len(population.people),
@@ -176,37 +169,12 @@ def write(store: DemoStore, folder: Path) -> None:
     (folder / "truth.json").write_text(json.dumps(store.truth, indent=2) + "\n", encoding="utf-8")
 
 
-def _typed(spec: TableSpec, rows: list[Row]) -> pa.Table:
-    """Rows of a JSON file in the types of their table."""
-    kinds = {column.name: column.type for column in spec.columns}
-    readers: dict[str, Callable[[str], object]] = {
-        "timestamp": datetime.fromisoformat,
-        "date": date.fromisoformat,
-        "money": Decimal,
-    }
-    columns: dict[str, pa.Array] = {}
-    for name in dict.fromkeys(key for row in rows for key in row):
-        read = readers.get(kinds[name])
-        values = [row.get(name) for row in rows]
-        if read is not None:
-            values = [None if value is None else read(str(value)) for value in values]
-        columns[name] = pa.array(values, spec.arrow_schema.field(name).type)
-    return pa.table(columns)
-
-
-def load_offline(lake: Lake, folder: Path, run_id: str = "demo") -> dict[str, bool]:
-    """Load CRM, orders, id mappings and ad spend into the contract tables.
-
-    Returns `table/source` -> whether it changed; the same store again changes nothing. Raises
-    `DemoFolderError` when the folder holds no store.
-    """
-    if not (folder / "truth.json").is_file():
-        raise DemoFolderError(f"no demo store in {folder}: make one with `blotout demo generate {folder}`")
-    changed: dict[str, bool] = {}
-    for spec in OFFLINE_TABLES:
-        for path in sorted((folder / "offline" / spec.name).glob("*.jsonl")):
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            changed[f"{spec.name}/{path.stem}"] = replace_source(
-                lake, spec, path.stem, _typed(spec, rows), run_id=run_id
-            )
-    return changed
+def written_options(folder: Path) -> DemoOptions | None:
+    """The options of the whole store that a folder holds, None when it holds none."""
+    try:
+        options = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["options"]
+        version = options.pop("version")
+        options["last_day"] = date.fromisoformat(options["last_day"])
+        return DemoOptions(**options) if version == STORE_VERSION else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
