@@ -16,8 +16,9 @@ from pyiceberg.expressions import And, BooleanExpression, GreaterThanOrEqual, Le
 from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, PROCESSOR_VERSION
 from blotout_orchestration.lake.layers import LandedFile, fingerprint
 
-BATCH_BYTES = 24 << 20
-"""Most stored bytes of a batch; packed ten to one, that is a quarter of a gigabyte of text in memory."""
+BATCH_BYTES = {"duckdb": 24 << 20, "spark": 16 << 30}
+"""Most stored bytes of a batch. In process, packed ten to one, a quarter of a gigabyte of text in memory;
+on Spark memory is not the bound, and each batch costs the start of a job."""
 BATCH_RANGES = 64
 """Most separate ranges of hours that one commit replaces."""
 HOUR = timedelta(hours=1)
@@ -43,17 +44,19 @@ class HourFiles:
 
 @dataclass(frozen=True)
 class HourRows:
-    """Rows of a batch of hours; `figures` per hour as in event_hours, `duplicates` counted per hour."""
+    """Rows of a batch of hours, in memory or as Parquet files that wait for their commit.
 
-    core: pa.Table
-    bad: pa.Table
+    `found`: events and unreadable lines that went in. `figures`: per hour what event_hours holds.
+    `core_files`, `bad_files`: set when the rows lie in files; then `core` and `bad` are empty.
+    """
+
+    found: int = 0
+    core: pa.Table = field(default_factory=CORE_EVENTS.arrow_schema.empty_table)
+    bad: pa.Table = field(default_factory=BAD_EVENTS.arrow_schema.empty_table)
     duplicates: Counter[datetime] = field(default_factory=Counter)
     figures: dict[datetime, dict[str, Any]] = field(default_factory=dict)
-
-    @classmethod
-    def empty(cls) -> HourRows:
-        """No rows at all."""
-        return cls(CORE_EVENTS.arrow_schema.empty_table(), BAD_EVENTS.arrow_schema.empty_table())
+    core_files: list[str] | None = None
+    bad_files: list[str] | None = None
 
 
 def revision_of(files: Iterable[LandedFile]) -> str:
@@ -61,7 +64,7 @@ def revision_of(files: Iterable[LandedFile]) -> str:
     return hashlib.sha256(f"{fingerprint(files)}|{PROCESSOR_VERSION}".encode()).hexdigest()[:32]
 
 
-def batches(hours: Iterable[HourFiles], batch_bytes: int = BATCH_BYTES) -> Iterator[list[HourFiles]]:
+def batches(hours: Iterable[HourFiles], batch_bytes: int) -> Iterator[list[HourFiles]]:
     """Cut hours, in order of time, into batches bounded by bytes and by separate ranges."""
     batch: list[HourFiles] = []
     size = ranges = 0
@@ -92,8 +95,8 @@ def hours_filter(hours: Iterable[datetime]) -> BooleanExpression:
     """Rows whose `arrival_hour` is one of the hours; prunes by partition and file bounds."""
     terms: list[BooleanExpression] = [
         And(
-            GreaterThanOrEqual("arrival_hour", start.astimezone(UTC).isoformat()),
-            LessThan("arrival_hour", end.astimezone(UTC).isoformat()),
+            GreaterThanOrEqual("arrival_hour", value=start.astimezone(UTC).isoformat()),
+            LessThan("arrival_hour", value=end.astimezone(UTC).isoformat()),
         )
         for start, end in hour_ranges(hours)
     ]

@@ -28,8 +28,14 @@ def commit_rows(lake: Lake, batch: list[HourFiles], rows: HourRows, attempt: str
     """Replace the batch's hours in bad_events, then in core_events."""
     where = hours_filter(hour.hour for hour in batch)
     properties = snapshot_properties(batch, attempt, run_id)
-    lake.replace(BAD_EVENTS, rows.bad, where, properties)
-    lake.replace(CORE_EVENTS, rows.core, where, properties)
+    for spec, table, files in (
+        (BAD_EVENTS, rows.bad, rows.bad_files),
+        (CORE_EVENTS, rows.core, rows.core_files),
+    ):
+        if files is None:
+            lake.replace(spec, table, where, properties)
+        else:
+            lake.replace_with_files(spec, files, where, properties)
 
 
 def overtaken(lake: Lake, batch: list[HourFiles], attempt: str, since: datetime) -> bool:

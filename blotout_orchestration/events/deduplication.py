@@ -91,12 +91,13 @@ from good full join refused using (arrival_hour) left join keys using (arrival_h
 """
 
 
-def figures(connection: Any, core: pa.Table, bad: pa.Table) -> dict[Any, dict[str, Any]]:
-    """Per arrival hour the counts, event times and unknown keys that the ledger holds."""
-    connection.register(
-        "core", core.select(["arrival_hour", "additional_data", "type_conflicts", "event_datetime"])
-    )
-    connection.register("bad", bad.select(["arrival_hour"]))
+def figures(connection: Any, core: Any, bad: Any) -> dict[Any, dict[str, Any]]:
+    """Per arrival hour the counts, event times and unknown keys that the ledger holds.
+
+    `core` and `bad` are Arrow tables or datasets with the columns of core_events and bad_events.
+    """
+    connection.register("core", core)
+    connection.register("bad", bad)
     try:
         rows = connection.sql(FIGURES).to_arrow_table().to_pylist()
     finally:

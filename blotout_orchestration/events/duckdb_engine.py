@@ -16,8 +16,8 @@ from blotout_orchestration.events.kernel import connect, flatten_lines
 from blotout_orchestration.events.reader import Chunk, read_chunks
 
 
-def flatten_batch(landing: str, hours: list[HourFiles]) -> tuple[HourRows, int]:
-    """Rows of the hours, and how many events and unreadable lines the reader and the kernel found."""
+def flatten_batch(landing: str, hours: list[HourFiles]) -> HourRows:
+    """Rows of the hours' files, de-duplicated, in memory."""
     connection = connect()
     good: list[pa.Table] = []
     bad: list[pa.Table] = []
@@ -26,13 +26,13 @@ def flatten_batch(landing: str, hours: list[HourFiles]) -> tuple[HourRows, int]:
         good.append(flattened.good)
         bad += [chunk.bad, flattened.bad]
     if not good:
-        return HourRows.empty(), 0
+        return HourRows()
     all_good, all_bad = pa.concat_tables(good), pa.concat_tables(bad)
     found = all_good.num_rows + all_bad.num_rows
     result = deduplicate(connection, all_good, all_bad)
     counts = figures(connection, result.core, result.bad)
     connection.close()
-    return HourRows(result.core, result.bad, Counter(result.duplicates), counts), found
+    return HourRows(found, result.core, result.bad, Counter(result.duplicates), counts)
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

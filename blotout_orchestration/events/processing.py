@@ -25,6 +25,7 @@ from blotout_orchestration.events.batches import (
     hours_filter,
     revision_of,
 )
+from blotout_orchestration.events.commits import commit_rows, overtaken
 from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT_HOURS
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import LandedFile, list_landed
@@ -101,11 +102,11 @@ def flatten_hours(
     engine: Engine,
     run_id: str,
     progress: Progress | None = None,
-    batch_bytes: int = BATCH_BYTES,
+    batch_bytes: int | None = None,
 ) -> list[HourResult]:
     """Flatten the hours' landed files and replace exactly these hours in the lake.
 
-    Each hour is listed once; a file that appears meanwhile leaves the hour pending. Raises
+    Each hour is listed once, and at most `batch_bytes` of stored files are flattened and committed together; a file that appears meanwhile leaves the hour pending. Raises
     `UnbalancedHourError` before any commit of a batch whose input is not good + bad + duplicates.
     """
     say = progress or _logger.info
@@ -119,7 +120,7 @@ def flatten_hours(
         results += _without_files(lake, gone, engine, say)
     todo = [HourFiles(hour, files) for hour, files in landed.items()]
     total, done = len(todo), 0
-    for batch in batches(todo, batch_bytes):
+    for batch in batches(todo, batch_bytes or BATCH_BYTES[engine]):
         results += _flatten_batch(lake, batch, engine, run_id, say)
         done += len(batch)
         events = sum(result.events_in for result in results)
@@ -145,23 +146,12 @@ def _without_files(lake: Lake, hours: list[datetime], engine: Engine, say: Progr
 def _flatten_batch(
     lake: Lake, batch: list[HourFiles], engine: Engine, run_id: str, say: Progress
 ) -> list[HourResult]:
-    from blotout_orchestration.events.commits import commit_rows, overtaken
-
     for _ in range(3):
         began, started = datetime.now(UTC), time.monotonic()
         attempt = uuid.uuid4().hex
-        if engine == "spark":
-            from blotout_orchestration.events import spark_engine
-
-            staged = spark_engine.flatten_batch(lake, batch, attempt, say)
-            results = _results(batch, staged.rows, staged.found, engine, time.monotonic() - started)
-            commit_rows(lake, batch, staged, attempt, run_id)
-        else:
-            from blotout_orchestration.events import duckdb_engine
-
-            rows, found = duckdb_engine.flatten_batch(lake.layer("landing"), batch)
-            results = _results(batch, rows, found, engine, time.monotonic() - started)
-            commit_rows(lake, batch, rows, attempt, run_id)
+        rows = _rows(lake, batch, engine, attempt, say)
+        results = _results(batch, rows, engine, time.monotonic() - started)
+        commit_rows(lake, batch, rows, attempt, run_id)
         _write_ledger(lake, results, run_id)
         if not overtaken(lake, batch, attempt, began):
             return results
@@ -171,9 +161,17 @@ def _flatten_batch(
     return results
 
 
-def _results(
-    batch: list[HourFiles], rows: HourRows, found: int, engine: Engine, seconds: float
-) -> list[HourResult]:
+def _rows(lake: Lake, batch: list[HourFiles], engine: Engine, attempt: str, say: Progress) -> HourRows:
+    if engine == "spark":
+        from blotout_orchestration.events import spark_engine
+
+        return spark_engine.flatten_batch(lake, batch, attempt, say)
+    from blotout_orchestration.events import duckdb_engine
+
+    return duckdb_engine.flatten_batch(lake.layer("landing"), batch)
+
+
+def _results(batch: list[HourFiles], rows: HourRows, engine: Engine, seconds: float) -> list[HourResult]:
     results = []
     for hour in batch:
         counts = rows.figures.get(hour.hour, {})
@@ -196,9 +194,9 @@ def _results(
             )
         )
     ended = sum(result.events_in for result in results)
-    if ended != found:
+    if ended != rows.found:
         raise UnbalancedHourError(
-            f"{found} events and lines went in, {ended} came out as good, bad or duplicate, in the hours "
+            f"{rows.found} events and lines went in, {ended} came out as good, bad or duplicate, in the hours "
             f"{batch[0].hour:%Y-%m-%d %H} to {batch[-1].hour:%Y-%m-%d %H}; nothing was committed"
         )
     return results

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +27,8 @@ CHUNK_BYTES = 32 << 20
 _BLOCK = 4 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLANK = b" \t\r\n"
+Refuse = Callable[[int, str, str, bytes], dict[str, object]]
+"""Makes a row of bad_events from line number, reason, detail and raw bytes."""
 
 LINES_SCHEMA = pa.schema(
     [
@@ -107,7 +109,7 @@ def _read_file(
             if block is None:
                 break
             end = block.rfind(b"\n") + 1
-            if skipped or len(carry) + (end and block.find(b"\n") + 1 or len(block)) > LINE_LIMIT:
+            if skipped or len(carry) + (block.find(b"\n") + 1 or len(block)) > LINE_LIMIT:
                 # An endless line: keep its beginning, count the rest, go on behind its line break.
                 first = block.find(b"\n") + 1
                 skipped += first or len(block)
@@ -155,15 +157,17 @@ def refused_line(
     }
 
 
-def _too_long(refuse, number: int, beginning: bytes) -> dict[str, object]:  # type: ignore[no-untyped-def]
+def _too_long(refuse: Refuse, number: int, beginning: bytes) -> dict[str, object]:
     detail = (
-        f"longer than {LINE_LIMIT >> 20} MiB; `raw` holds the first {EXCERPT} bytes, the whole line is "
-        "line {number} of the landed file"
-    ).replace("{number}", str(number))
-    return refuse(number, "line_too_long", detail, beginning)  # type: ignore[no-any-return]
+        f"longer than {LINE_LIMIT >> 20} MiB; `raw` holds its first {len(beginning)} bytes, the whole line "
+        f"is line {number} of the landed file"
+    )
+    return refuse(number, "line_too_long", detail, beginning)
 
 
-def _split(text: bytes, hour: datetime, name: str, before: int, refuse):  # type: ignore[no-untyped-def]
+def _split(
+    text: bytes, hour: datetime, name: str, before: int, refuse: Refuse
+) -> tuple[pa.Table, list[dict[str, object]], int]:
     """Lines of a text that ends with a line break, without copying it; blank lines are left out."""
     breaks = np.flatnonzero(np.frombuffer(text, np.uint8) == 10)
     offsets = np.zeros(len(breaks) + 1, np.int32)
@@ -173,8 +177,8 @@ def _split(text: bytes, hour: datetime, name: str, before: int, refuse):  # type
     numbers = np.arange(before + 1, before + 1 + len(breaks), dtype=np.int32)
     refused: list[dict[str, object]] = []
     keep = np.ones(len(breaks), bool)
-    for index in np.flatnonzero(np.diff(offsets) <= 64):
-        keep[index] = bool(text[offsets[index] : offsets[index + 1]].strip(_BLANK))
+    for short in np.flatnonzero(np.diff(offsets) <= 64):
+        keep[short] = bool(text[offsets[short] : offsets[short + 1]].strip(_BLANK))
     try:
         values.validate(full=True)
     except pa.ArrowInvalid:

@@ -82,6 +82,22 @@ class Lake:
         identifier = f"{namespace or self.namespace}.{spec.name}"
         commits.replace_rows(self.catalog, identifier, rows.cast(spec.arrow_schema), where, properties)
 
+    def replace_with_files(
+        self,
+        spec: TableSpec,
+        files: list[str],
+        where: BooleanExpression,
+        properties: dict[str, str],
+        namespace: str | None = None,
+    ) -> None:
+        """As `replace`, with rows that already lie in Parquet files of the spec's schema in the lake.
+
+        A file must lie in one partition of the table; from the commit on it belongs to the table.
+        """
+        self.ensure(spec, namespace)
+        identifier = f"{namespace or self.namespace}.{spec.name}"
+        commits.replace_with_files(self.catalog, identifier, files, where, properties)
+
     def append(
         self, spec: TableSpec, rows: pa.Table, properties: dict[str, str], namespace: str | None = None
     ) -> None:

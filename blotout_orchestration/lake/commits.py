@@ -67,3 +67,25 @@ def replace_rows(
                 transaction.append(rows, snapshot_properties=properties)
 
     with_retries(attempt)
+
+
+def replace_with_files(
+    catalog: Catalog,
+    identifier: str,
+    files: list[str],
+    where: BooleanExpression,
+    properties: dict[str, str],
+) -> None:
+    """Delete what matches `where` and add Parquet files that already lie in the lake, as one catalog commit."""
+
+    def attempt() -> None:
+        table = catalog.load_table(identifier)
+        with table.transaction() as transaction:
+            if table.current_snapshot() is not None:
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "Delete operation did not match any records")
+                    transaction.delete(where, snapshot_properties=properties)
+            if files:
+                transaction.add_files(files, snapshot_properties=properties, check_duplicate_files=False)
+
+    with_retries(attempt)

@@ -1,0 +1,142 @@
+"""The distributed engine: spark-submit of `spark/flatten_events.py`, and collecting what it wrote.
+
+The job writes its Parquet below the tables' own data folders, where no reader looks until the commit adds
+the files; what a killed attempt leaves there is swept with the other unreferenced files.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyarrow import dataset
+from pyarrow import fs as pafs
+
+from blotout_orchestration.events.batches import HourFiles, HourRows
+from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS
+from blotout_orchestration.events.deduplication import figures
+from blotout_orchestration.events.kernel import connect
+from blotout_orchestration.lake import Lake, TableSpec
+from blotout_orchestration.lake.layers import filesystem
+
+JOB = Path(__file__).resolve().parents[2] / "spark" / "flatten_events.py"
+_KEPT_LINES = 400
+
+
+class SparkJobError(Exception):
+    """The Spark job failed; the message is its first line that names an error."""
+
+
+def submit_command(master: str, plan: str, *, job: Path = JOB, python: str = sys.executable) -> list[str]:
+    """The spark-submit command line for a plan, with the Spark of the installed pyspark package."""
+    import pyspark
+
+    settings = {
+        "spark.pyspark.python": python,
+        "spark.pyspark.driver.python": python,
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": "2g",
+        "spark.sql.shuffle.partitions": "16",
+    }
+    command = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit"), "--master", master]
+    for name, value in settings.items():
+        command += ["--conf", f"{name}={value}"]
+    return [*command, str(job), "--plan", plan]
+
+
+def flatten_batch(
+    lake: Lake, hours: list[HourFiles], attempt: str, progress: Callable[[str], None]
+) -> HourRows:
+    """Run the job for the hours; the rows stay in files that are ready to be committed.
+
+    Raises `SparkJobError` with the first error of the log when the job fails.
+    """
+    work = f"{lake.layer('emr')}/flatten_events/{attempt}"
+    targets = {
+        spec.name: f"{lake.ensure(spec).location()}/data/{attempt}" for spec in (CORE_EVENTS, BAD_EVENTS)
+    }
+    plan = {
+        "landing": lake.layer("landing"),
+        "hours": [
+            {"hour": hour.hour.isoformat(), "files": [[file.path, file.size] for file in hour.files]}
+            for hour in hours
+        ],
+        "core_target": targets["core_events"],
+        "bad_target": targets["bad_events"],
+        "manifest": f"{work}/manifest.json",
+    }
+    store, folder = filesystem(work)
+    store.create_dir(folder, recursive=True)
+    try:
+        with store.open_output_stream(f"{folder}/plan.json") as stream:
+            stream.write(json.dumps(plan).encode())
+        submit(submit_command(lake.settings.spark_master, f"{work}/plan.json"), progress)
+        with store.open_input_stream(f"{folder}/manifest.json") as stream:
+            manifest = json.loads(stream.read())
+    finally:
+        store.delete_dir(folder)
+    return _collect(targets, manifest)
+
+
+def submit(command: list[str], progress: Callable[[str], None]) -> None:
+    """Run spark-submit, pass its log on line by line; raises `SparkJobError` when it fails."""
+    log: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            text = line.rstrip()
+            log.append(text)
+            del log[:-_KEPT_LINES]
+            progress(text)
+    if process.returncode != 0:
+        raise SparkJobError(f"spark-submit ended with {process.returncode}: {first_error(log)}")
+
+
+def first_error(log: list[str]) -> str:
+    """The line of a Spark log that says what went wrong first."""
+    named = [line.strip() for line in log if "Error:" in line or "Exception:" in line]
+    refused = [line.strip() for line in log if " ERROR " in line]
+    return next(iter(named or refused or log[-1:]), "it wrote no log")
+
+
+def _collect(targets: dict[str, str], manifest: dict[str, Any]) -> HourRows:
+    files = {name: _parquet_files(target) for name, target in targets.items()}
+    connection = connect()
+    tables = [_dataset(files[spec.name], spec) for spec in (CORE_EVENTS, BAD_EVENTS)]
+    counts = figures(connection, tables[0], tables[1])
+    connection.close()
+    duplicates = Counter(
+        {datetime.fromtimestamp(int(hour), UTC): count for hour, count in manifest["duplicates"].items()}
+    )
+    return HourRows(
+        found=manifest["found"],
+        duplicates=duplicates,
+        figures=counts,
+        core_files=files["core_events"],
+        bad_files=files["bad_events"],
+    )
+
+
+def _parquet_files(target: str) -> list[str]:
+    """Locations of the Parquet files below a target that the job wrote."""
+    store, root = filesystem(target)
+    selector = pafs.FileSelector(root, recursive=True, allow_not_found=True)
+    scheme = "" if "://" not in target else target.partition("://")[0] + "://"
+    return sorted(
+        f"{scheme}{info.path}" for info in store.get_file_info(selector) if info.path.endswith(".parquet")
+    )
+
+
+def _dataset(files: list[str], spec: TableSpec) -> Any:
+    if not files:
+        return spec.arrow_schema.empty_table()
+    store, _ = filesystem(files[0])
+    paths = [filesystem(file)[1] for file in files]
+    return dataset.dataset(paths, schema=spec.arrow_schema, filesystem=store, format="parquet")
