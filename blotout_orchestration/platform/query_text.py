@@ -101,6 +101,9 @@ def _judge(query: str, tree: dict[str, Any]) -> QueryText:
                 allowed = ", ".join(sorted(TABLE_FUNCTIONS))
                 raise QueryError(f"the function {name} is blocked here; table functions allowed: {allowed}")
         elif kind == "SHOW_REF" and "query" not in node:
+            if node.get("show_type") == "SHOW" and "table_name" in node:
+                tables.add(_table_name(node))
+                continue
             return _listing(query, node, tree)
         for entry in node.get("cte_map", {}).get("map", []):
             ctes.add(str(entry["key"]).lower())

@@ -99,6 +99,7 @@ def test_describe_summarize_and_explain_work(ask: Any) -> None:
         "tags": "VARCHAR[]",
         "added_later": "INTEGER",
     }
+    assert len(ask("show sessions")) == 2
     assert ask("summarize sessions")[0]["column_name"] == "session"
     assert len(ask("explain analyze select * from core_events")) == 1
     assert len(ask("/* why */ explain (format json) select * from core_events")) == 1
