@@ -108,6 +108,14 @@ class Settings(BaseSettings):
         "`duckdb`, `trino` or `athena`",
         "athena",
     )
+    trino_uri: str = setting(
+        "Ground",
+        "http://dbt@localhost:8080/iceberg",
+        "Trino server and its Iceberg catalog; used when WAREHOUSE is `trino`.",
+        "`http://user@host:port/catalog`, or https",
+        "https://dbt@trino.example.com:8443/iceberg",
+        pattern=r"^https?://[^/@:]+@[^/@:]+:\d+/\w+$",
+    )
     events_start_hour: fields.Hour | None = setting(
         "Ground",
         None,

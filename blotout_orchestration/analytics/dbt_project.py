@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.settings import Settings
@@ -82,10 +83,16 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     lake = settings.lake_root
     bucket = settings.namespace.replace("_", "-")
     aws = lake.rstrip("/") in ("s3:", "s3")
+    trino = urlsplit(settings.trino_uri)
     return {
         "BLOTOUT_DBT_TARGET": settings.warehouse,
         "BLOTOUT_DBT_WAREHOUSE": str(settings.warehouse_path),
         "BLOTOUT_DBT_SCHEMA": settings.namespace,
+        "BLOTOUT_DBT_CATALOG": trino.path[1:] if settings.warehouse == "trino" else "awsdatacatalog",
+        "BLOTOUT_DBT_TRINO_SCHEME": trino.scheme,
+        "BLOTOUT_DBT_TRINO_HOST": str(trino.hostname),
+        "BLOTOUT_DBT_TRINO_PORT": str(trino.port),
+        "BLOTOUT_DBT_TRINO_USER": str(trino.username),
         "BLOTOUT_DBT_REGION": settings.aws_region,
         "BLOTOUT_DBT_ATHENA_DATA": f"s3://b-{bucket}-processed/dbt/" if aws else f"{lake}/processed/dbt/",
         "BLOTOUT_DBT_ATHENA_LOGS": f"s3://b-{bucket}-athena-logs/" if aws else f"{lake}/athena-logs/",
@@ -139,6 +146,21 @@ def _forget_old(manifests: Path, keep: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def dbt_executable() -> str:
+    """The `dbt` of this environment."""
+    return str(Path(sys.executable).with_name("dbt"))
+
+
+def new_target_folder(settings: Settings, run_id: str, step: str, manifest: Path) -> Path:
+    """A target folder for one invocation, with the parsed project in it so that dbt need not parse again."""
+    folder = dbt_folder(settings) / "runs" / run_id / step
+    folder.mkdir(parents=True, exist_ok=True)
+    parsed = manifest.with_name("partial_parse.msgpack")
+    if parsed.is_file():
+        shutil.copyfile(parsed, folder / parsed.name)
+    return folder
+
+
 def run_dbt(
     command: str,
     settings: Settings,
@@ -152,7 +174,7 @@ def run_dbt(
         command, settings, select=select, full_refresh=full_refresh, target_path=target_path
     )
     finished = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments],
+        [dbt_executable(), "--no-use-colors", *arguments],
         env=dbt_environment(settings),
         capture_output=True,
         text=True,

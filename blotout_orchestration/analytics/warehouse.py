@@ -75,7 +75,8 @@ def prepare_sources(lake: Lake, *, full_refresh: bool = False) -> PreparedSource
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = lake.namespace
     with _open(path) as connection:
-        connection.execute("create schema if not exists lake")
+        for name in ("lake", schema):
+            connection.execute(f'create schema if not exists "{name}"')
         # The ledger of hours is planned before their rows: rows newer than the ledger are taken in again.
         lake.register(connection, "lake.event_hours", EVENT_HOURS, temporary=False)
         rebuild = full_refresh or not _has_table(connection, schema, "processed_hours")
@@ -119,7 +120,7 @@ def _changed_hours(connection: Any, schema: str) -> list[datetime]:
 def _in_hours(hours: Sequence[datetime]) -> BooleanExpression:
     if len(hours) > MAXIMUM_PLANNED_HOURS:
         return AlwaysTrue()
-    return In("arrival_hour", [hour.isoformat() for hour in hours])
+    return In("arrival_hour", {hour.isoformat() for hour in hours})  # type: ignore[misc,call-arg]
 
 
 def publish(settings: Settings) -> Path:

@@ -22,7 +22,9 @@ def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         lake,
         [
             # The first request of the browser has no cookie yet; its SDK session tells whose it is.
-            shop.event("a1", 0, session_id="1", search_utm_campaign="spring", channel="Paid Search", search_gclid="G"),
+            shop.event(
+                "a1", 0, session_id="1", search_utm_campaign="spring", channel="Paid Search", search_gclid="G"
+            ),
             shop.event("a2", 2, page_url="https://www.shop.example/toys", page_path="/toys", **ada),
             shop.transaction("a3", 12, "1001", "20.00", **ada),
             shop.transaction("a4", 14, "1001", "20.00", **ada),
@@ -52,8 +54,17 @@ def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         CRM_PROFILES,
         [
             shop.profile("77", first_name="Ada", city="Bonn", email="Ada@Example.org"),
-            shop.profile("77", first_name="Ada", city="Köln", email="Ada@Example.org", etl_run_datetime=later),
-            shop.profile("88", source_name="crm", profile_id_provider="crm", email="ADA@example.org", phone="+49 1", updated_at=later),
+            shop.profile(
+                "77", first_name="Ada", city="Köln", email="Ada@Example.org", etl_run_datetime=later
+            ),
+            shop.profile(
+                "88",
+                source_name="crm",
+                profile_id_provider="crm",
+                email="ADA@example.org",
+                phone="+49 1",
+                updated_at=later,
+            ),
             shop.profile("99", first_name="Bob"),
         ],
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from blotout_orchestration.analytics.dbt_project import dbt_arguments, dbt_environment, dbt_executable
 from blotout_orchestration.elt.contract import CRM_PROFILES, OFFLINE_EVENTS
 from blotout_orchestration.id_graph.contract import ID_GRAPH
 from blotout_orchestration.lake import Lake
@@ -17,6 +20,10 @@ from blotout_orchestration.settings import Settings
 from . import shop
 
 HOURS = 10
+
+
+def _heavy(*values: int) -> list[Any]:
+    return [pytest.param(value, marks=pytest.mark.heavy) for value in values]
 
 
 @dataclass
@@ -61,7 +68,9 @@ def _content(seed: int) -> Content:
     hours: dict[Any, list[shop.Row]] = {shop.at(60 * index): [] for index in range(HOURS + 1)}
     for row in events:
         hours[row["arrival_hour"]].append(row)
-    ids = [shop.known_id("user_id", f"u{n}", f"p{draw.randrange(4)}") for n in range(8) if draw.random() < 0.8]
+    ids = [
+        shop.known_id("user_id", f"u{n}", f"p{draw.randrange(4)}") for n in range(8) if draw.random() < 0.8
+    ]
     ids += [shop.known_id("map_id", f"c{n}", f"p{draw.randrange(4)}", "shopify") for n in range(4)]
     orders = [
         shop.offline_order(
@@ -114,13 +123,16 @@ def _lake(folder: Path) -> Lake:
 def _differences(left: dict[str, list[str]], right: dict[str, list[str]]) -> dict[str, Any]:
     assert left.keys() == right.keys()
     return {
-        name: {"only left": sorted(set(rows) - set(right[name]))[:2], "only right": sorted(set(right[name]) - set(rows))[:2]}
+        name: {
+            "only left": sorted(set(rows) - set(right[name]))[:2],
+            "only right": sorted(set(right[name]) - set(rows))[:2],
+        }
         for name, rows in left.items()
         if rows != right[name]
     }
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2, *_heavy(3, 4, 5, 6, 7, 8)])
 def test_hours_in_any_order_and_re_run_give_what_a_full_refresh_gives(tmp_path: Path, seed: int) -> None:
     final, other, draw = _content(10), _content(20 + seed), random.Random(seed)
     lake, landed = _lake(tmp_path), {}
@@ -147,7 +159,7 @@ def test_a_build_without_changes_changes_nothing(tmp_path: Path) -> None:
     assert shop.query(lake, "select count(*) from changed_users where build_number > 1") == [(0,)]
 
 
-@pytest.mark.parametrize("models_done", [2, 7, 11, 14, 17, 19, 22, 24])
+@pytest.mark.parametrize("models_done", [7, 11, 19, *_heavy(1, 2, 4, 9, 14, 15, 17, 18, 21, 22, 23, 24)])
 def test_a_build_that_was_cut_off_is_repaired_by_the_next_one(tmp_path: Path, models_done: int) -> None:
     first, second, third = _content(10), _content(11), _content(12)
     lake, landed, draw = _lake(tmp_path), {}, random.Random(models_done)
@@ -165,7 +177,7 @@ def test_a_build_that_was_cut_off_is_repaired_by_the_next_one(tmp_path: Path, mo
     assert _differences(repaired, shop.built_tables(lake)) == {}
 
 
-@pytest.mark.parametrize("models_done", [1, 9, 18])
+@pytest.mark.parametrize("models_done", [9, *_heavy(1, 18)])
 def test_a_full_refresh_that_was_cut_off_is_repaired_by_the_next_build(
     tmp_path: Path, models_done: int
 ) -> None:
@@ -181,3 +193,34 @@ def test_a_full_refresh_that_was_cut_off_is_repaired_by_the_next_build(
     repaired = shop.built_tables(lake)
     shop.build(lake, full_refresh=True)
     assert _differences(repaired, shop.built_tables(lake)) == {}
+
+
+@pytest.mark.heavy
+def test_builds_that_are_killed_at_any_moment_end_as_an_undisturbed_one(tmp_path: Path) -> None:
+    lake, landed, draw = _lake(tmp_path), {}, random.Random(9)
+    _put(lake, _content(10), landed, draw)
+    shop.build(lake)
+    for seed in range(11, 17):
+        _put(lake, _content(seed), landed, draw)
+        shop.prepare_sources(lake)
+        _kill_dbt(lake, after=draw.uniform(0, 1.2))
+    _put(lake, _content(17), landed, draw)
+    shop.build(lake)
+    mended = shop.built_tables(lake)
+    shop.build(lake, full_refresh=True)
+    assert _differences(mended, shop.built_tables(lake)) == {}
+
+
+def _kill_dbt(lake: Lake, *, after: float) -> None:
+    """Start dbt in a process of its own and end it with SIGKILL, seconds after its first model."""
+    arguments = dbt_arguments("run", lake.settings, select=["tag:events_unified_view"])
+    with subprocess.Popen(
+        [dbt_executable(), *arguments], env=dbt_environment(lake.settings), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "START" in line:
+                break
+        time.sleep(after)
+        process.kill()
+        assert process.wait() in (-9, 0)

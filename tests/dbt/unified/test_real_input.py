@@ -20,9 +20,7 @@ from . import shop
 def test_the_30_minute_rule_finds_the_3605_sessions_of_ecom_clickstream(lake: Lake, real_data: Path) -> None:
     import duckdb
 
-    names = ", ".join(
-        f"{_ecom_column(column.name)} as {column.name}" for column in CORE_EVENTS.columns
-    )
+    names = ", ".join(f"{_ecom_column(column.name)} as {column.name}" for column in CORE_EVENTS.columns)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         source = f"read_csv('{real_data / 'ecom_clickstream' / 'ecom.csv.gz'}')"
@@ -69,7 +67,9 @@ def _ecom_column(name: str) -> str:
 
 
 @pytest.fixture(scope="module", params=["sdk_v0.9", "sdk_v0.10", "edgetag_v0.8"])
-def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> Any:
+def recorded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, real_data: Path
+) -> Any:
     """A lake with one SDK's recorded requests, flattened and built, and what is known of them."""
     from blotout_orchestration.settings import Settings
 
@@ -100,20 +100,26 @@ def test_every_recorded_event_is_there_once_and_every_delivery_is_counted(record
 def test_each_recorded_visit_is_one_session_for_each_browser_id(recorded: Any) -> None:
     """An SDK session id changes within a visit (at every return from another host): it must not cut the visit."""
     lake, truth, visits = recorded
-    found = shop.query(lake, "select event_id, visitor_key, session_key from unified_events where session_key is not null")
-    known = [(visits[event_id], visitor, session) for event_id, visitor, session in found if event_id in visits]
+    found = shop.query(
+        lake, "select event_id, visitor_key, session_key from unified_events where session_key is not null"
+    )
+    known = [
+        (visits[event_id], visitor, session) for event_id, visitor, session in found if event_id in visits
+    ]
     expected = {(visit, visitor) for visit, visitor, _ in known}
     assert len({session for _, _, session in known}) == len(expected) == len(set(known))
     # Who gives EdgeTag no consent sends nothing: of those visits no event is known.
     assert {visit for visit, _, _ in known} == set(visits.values())
-    assert len(set(visits.values())) == truth["totals"]["sessions"] or "consent" in truth["totals"]["other_posts"]
+    assert (
+        len(set(visits.values())) == truth["totals"]["sessions"]
+        or "consent" in truth["totals"]["other_posts"]
+    )
 
 
 def test_a_recorded_transaction_is_one_conversion_however_often_it_was_sent(recorded: Any) -> None:
     lake, truth, _ = recorded
-    landed = "".join(
-        gzip.open(path, "rt", errors="replace").read() for path in Path(lake.layer("landing")).rglob("*.gz")
-    )
+    files = Path(lake.layer("landing")).rglob("*.gz")
+    landed = "".join(gzip.decompress(path.read_bytes()).decode(errors="replace") for path in files)
     expected = {
         (order, float(facts["total"]))
         for visitor in truth["visitors"]

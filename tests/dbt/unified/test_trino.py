@@ -40,7 +40,9 @@ def _compiled(folder: Path, monkeypatch: pytest.MonkeyPatch, *, incremental: boo
     from dbt.cli.main import dbtRunner
 
     offline = _Offline(TrinoAdapter, incremental)
-    monkeypatch.setattr(TrinoAdapter, "get_relation", lambda self, *a, **k: offline.get_relation(self, *a, **k))
+    monkeypatch.setattr(
+        TrinoAdapter, "get_relation", lambda self, *a, **k: offline.get_relation(self, *a, **k)
+    )
     monkeypatch.setattr(TrinoAdapter, "set_relations_cache", lambda *a, **k: None)
     monkeypatch.setattr(TrinoAdapter, "create_schema", lambda *a, **k: None)
     settings = Settings(

@@ -15,7 +15,9 @@ from . import shop
 
 
 def test_a_first_request_without_cookie_belongs_to_the_browser_of_its_sdk_session(built_shop: Lake) -> None:
-    found = shop.query(built_shop, "select visitor_key, visitor_user_id from unique_events where event_id = 'a1'")
+    found = shop.query(
+        built_shop, "select visitor_key, visitor_user_id from unique_events where event_id = 'a1'"
+    )
     assert found == [("user:laptop", "laptop")]
 
 
@@ -41,11 +43,15 @@ def test_a_session_carries_the_landing_of_its_first_event_and_its_pages(built_sh
 
 
 def test_a_visit_of_one_page_is_a_bounce(built_shop: Lake) -> None:
-    assert shop.query(built_shop, "select is_bounce from sessions where visitor_key = 'event:n1'") == [(True,)]
+    assert shop.query(built_shop, "select is_bounce from sessions where visitor_key = 'event:n1'") == [
+        (True,)
+    ]
 
 
 def test_robots_are_flagged_and_kept(built_shop: Lake) -> None:
-    assert shop.query(built_shop, "select is_bot, events from sessions where user_id = 'crawler'") == [(True, 2)]
+    assert shop.query(built_shop, "select is_bot, events from sessions where user_id = 'crawler'") == [
+        (True, 2)
+    ]
     robots = shop.query(built_shop, "select orders, sessions, is_bot from view_users where is_bot")
     assert robots == [(0, 0, True)]
 
@@ -63,7 +69,9 @@ def test_online_event_and_offline_order_of_one_id_are_one_conversion(built_shop:
 
 
 def test_a_transaction_event_without_order_id_is_a_conversion_of_its_own(built_shop: Lake) -> None:
-    found = shop.query(built_shop, "select transaction_key, revenue from conversions where transaction_id is null")
+    found = shop.query(
+        built_shop, "select transaction_key, revenue from conversions where transaction_id is null"
+    )
     assert found == [("event:online:p3", 5)]
 
 
@@ -96,10 +104,9 @@ def test_a_customer_is_seen_from_all_sides(built_shop: Lake) -> None:
         " revenue, refunded, net_revenue, first_channel, first_campaign, last_channel, first_transaction_key"
         " from view_users where global_user_id = 'person-ada'",
     )
-    assert found == [
-        ("Ada", "Köln", "ADA@example.org", "+49 1", "ada", ["ada@example.org"], ["crm", "shopify"])
-        + (4, 2, 3, 4, Decimal("93.5"), 40, Decimal("53.5"), "Paid Search", "spring", "Direct", "1001")
-    ]
+    profile = ("Ada", "Köln", "ADA@example.org", "+49 1", "ada", ["ada@example.org"], ["crm", "shopify"])
+    counts = (4, 2, 3, 4, Decimal("93.5"), 40, Decimal("53.5"), "Paid Search", "spring", "Direct", "1001")
+    assert found == [(*profile, *counts)]
 
 
 def test_a_person_is_found_by_any_id(built_shop: Lake) -> None:
@@ -117,7 +124,9 @@ def test_a_person_is_found_by_any_id(built_shop: Lake) -> None:
 
 
 def test_a_customer_who_never_came_is_a_user_too(built_shop: Lake) -> None:
-    found = shop.query(built_shop, "select orders, sessions, is_stitched, is_bot from view_users where first_name = 'Bob'")
+    found = shop.query(
+        built_shop, "select orders, sessions, is_stitched, is_bot from view_users where first_name = 'Bob'"
+    )
     assert found == [(0, 0, False, False)]
 
 
@@ -132,7 +141,9 @@ def grown_shop(lake: Lake) -> Lake:
             shop.transaction("c", 700, "2", "20.00", user_id="u2"),
         ],
     )
-    shop.set_rows(lake, ID_GRAPH, [shop.known_id("user_id", "u1", "p1"), shop.known_id("user_id", "u2", "p2")])
+    shop.set_rows(
+        lake, ID_GRAPH, [shop.known_id("user_id", "u1", "p1"), shop.known_id("user_id", "u2", "p2")]
+    )
     shop.build(lake)
     return lake
 
