@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blotout_orchestration.commands.common import current_settings, echo
+from blotout_orchestration.commands.common import columns, current_settings, echo
 from blotout_orchestration.errors import UsageError
+
+if TYPE_CHECKING:
+    from blotout_orchestration.lake import Lake
 
 events_app = typer.Typer(
     no_args_is_help=True, help="The click stream: pending hours, events that were refused."
@@ -42,7 +45,9 @@ def land(
         f"{report.files_read} files read: {report.files_landed} landed, {report.files_skipped} skipped"
         " (landed before)"
     )
-    echo(f"{report.lines} lines, {report.bytes_landed} bytes, {len(report.hours)} hours of arrival")
+    if report.lines:
+        echo(f"{report.lines} lines sorted into their hours")
+    echo(f"{report.bytes_landed} bytes landed, {len(report.hours)} hours of arrival")
     if report.hours:
         echo(f"first hour {min(report.hours):%Y-%m-%dT%H}, last hour {max(report.hours):%Y-%m-%dT%H}, UTC")
     for name in report.renamed:
@@ -80,9 +85,47 @@ def pending() -> None:
 
 
 @events_app.command("replay-bad")
-def replay_bad() -> None:
+def replay_bad(
+    hours: Annotated[
+        str | None,
+        typer.Option(
+            "--hours", metavar="FROM..TO", help="Only these hours of arrival, both ends included, UTC."
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Only hours with events refused for this reason.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of them.")] = False,
+) -> None:
     """Run the refused events again, after a fix of what refused them."""
     from blotout_orchestration.events import replay
     from blotout_orchestration.lake import Lake
+    from blotout_orchestration.platform.hours import parse_hours
 
-    echo(str(replay.replay_bad(Lake(current_settings()))))
+    interval = parse_hours(hours) if hours is not None else None
+    settings = current_settings()
+    lake = Lake(settings)
+    report = replay.replay_bad(
+        lake,
+        hours=_hours_with_bad_events(lake, interval) if interval else None,
+        reason=reason,
+        dry_run=dry_run,
+        engine=settings.events_engine,
+        progress=_progress,
+    )
+    rows = [(name, str(count), str(report.after[name])) for name, count in report.before.most_common()]
+    rows += [(name, "0", str(count)) for name, count in report.after.items() if name not in report.before]
+    if rows:
+        echo(columns(("reason", "before", "after"), rows) + "\n")
+    replayed = len(report.hours_from_landing) + len(report.hours_from_raw)
+    state = "would be recovered (dry run)" if dry_run else "recovered"
+    echo(f"{report.recovered} of {report.before.total()} bad events {state} in {replayed} hours")
+
+
+def _hours_with_bad_events(lake: Lake, interval: tuple[datetime, datetime]) -> list[datetime]:
+    """The hours of a range that hold bad events; the range itself may be centuries."""
+    from blotout_orchestration.events.contract import BAD_EVENTS
+
+    first, last = interval
+    found = lake.read(BAD_EVENTS, columns=("arrival_hour",))["arrival_hour"].unique().to_pylist()
+    return [hour for hour in found if first <= hour <= last]

@@ -1,0 +1,113 @@
+"""`blotout land` and `blotout events`: from files to pending hours, and refused events run again."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blotout_orchestration.events.processing import flatten_hours, pending_hours
+from blotout_orchestration.lake import Lake
+from blotout_orchestration.settings import Settings
+
+
+@pytest.fixture
+def ground(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """An empty lake as the environment's ground."""
+    monkeypatch.setenv("BLOTOUT_HOME", str(settings.blotout_home))
+    monkeypatch.setenv("ORGANISATION", settings.organisation)
+    monkeypatch.setenv("ENVIRONMENT", settings.environment)
+    return Lake(settings)
+
+
+def _body(mid: str) -> dict[str, Any]:
+    event = {"mid": mid, "userid": "u", "evn": "sdk_start", "evt": 1772731800000, "type": "system"}
+    return {
+        "meta": {"sdkv": "0.10.2"},
+        "events": [{**event, "session_id": "1", "scrn": "https://shop.example/"}],
+    }
+
+
+def _request(mid: str, received_at: str) -> str:
+    path = "/v1/events/publish?token=t"
+    return json.dumps(
+        {"received_at": received_at, "path": path, "headers": {}, "body": json.dumps(_body(mid))}
+    )
+
+
+def test_requests_go_to_their_hour_and_bare_bodies_to_the_hour_given(blotout: Any, ground: Lake) -> None:
+    Path("requests.jsonl").write_text(_request("one", "2026-03-05T17:30:00Z") + "\n")
+    Path("bodies.jsonl.gz").write_bytes(gzip.compress(json.dumps(_body("two")).encode() + b"\n"))
+    result = blotout("land", "requests.jsonl", "bodies.jsonl.gz", "--received-at", "2026-03-06T03:15")
+    assert result.exit_code == 0, result.output
+    assert "2 files read: 2 landed, 0 skipped" in result.stdout
+    assert "2 lines" in result.stdout
+    assert "first hour 2026-03-05T17, last hour 2026-03-06T03" in result.stdout
+    pending = blotout("events", "pending")
+    assert pending.stdout == "2026-03-05T17\n2026-03-06T03\n"
+    assert pending.stderr == "2 hours pending\n"
+
+
+def test_a_folder_by_hour_keeps_its_hours_and_landing_twice_adds_nothing(
+    blotout: Any, ground: Lake, real_data: Path
+) -> None:
+    folder = real_data / "sdk_events" / "sdk_v0.9" / "landing"
+    hours = {path.parent for path in folder.rglob("*.gz")}
+    first = blotout("land", folder)
+    assert f"{len(hours)} hours of arrival" in first.stdout
+    assert len(blotout("events", "pending").stdout.splitlines()) == len(hours)
+    again = blotout("land", folder)
+    assert again.exit_code == 0
+    assert ": 0 landed," in again.stdout
+
+
+def test_a_damaged_file_is_named_and_its_readable_part_landed(blotout: Any, ground: Lake) -> None:
+    lines = "".join(_request(str(number), "2026-03-05T17:30:00Z") + "\n" for number in range(2000))
+    Path("cut.jsonl.gz").write_bytes(gzip.compress(lines.encode())[:-2000])
+    result = blotout("land", "cut.jsonl.gz")
+    assert result.exit_code == 0
+    assert "cut.jsonl.gz" in result.stderr
+    assert "what could be read was landed" in result.stderr
+    assert blotout("events", "pending").stdout == "2026-03-05T17\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nowhere.jsonl"], "does not exist"),
+        ([], "Missing argument"),
+        ([".", "--received-at", "soon"], "expected a date and time"),
+    ],
+)
+def test_what_cannot_be_landed_is_a_usage_error(
+    blotout: Any, ground: Lake, arguments: list[str], complaint: str
+) -> None:
+    result = blotout("land", *arguments)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+
+
+def test_refused_events_are_run_again_when_their_file_is_mended(blotout: Any, ground: Lake) -> None:
+    folder = Path("year=2026/month=03/day=05/hour=17")
+    folder.mkdir(parents=True)
+    (folder / "a.jsonl").write_text(_request("one", "2026-03-05T17:30:00Z") + "\n{broken\n")
+    blotout("land", ".")
+    flatten_hours(ground, pending_hours(ground), engine="duckdb", run_id="test")
+    assert blotout("events", "pending").stdout == ""
+    bad = json.loads(blotout("sql", "select reason from bad_events", "--format", "json").stdout)
+    assert bad == [{"reason": "invalid_json"}]
+    dry = blotout("events", "replay-bad", "--dry-run")
+    assert dry.exit_code == 0, dry.output
+    assert "0 of 1 bad events would be recovered (dry run) in 1 hours" in dry.stdout
+    landed = next(Path(ground.layer("landing")).rglob("a.jsonl"))
+    landed.write_text(landed.read_text().replace("{broken", _request("two", "2026-03-05T17:31:00Z")))
+    elsewhere = blotout("events", "replay-bad", "--hours", "2026-03-06")
+    assert "0 of 0 bad events recovered in 0 hours" in elsewhere.stdout
+    result = blotout("events", "replay-bad", "--hours", "2026-03-05")
+    assert "1 of 1 bad events recovered in 1 hours" in result.stdout
+    assert json.loads(blotout("sql", "select count(*) as n from core_events", "--format", "json").stdout) == [
+        {"n": 2}
+    ]
