@@ -95,8 +95,8 @@ def hours_filter(hours: Iterable[datetime]) -> BooleanExpression:
     """Rows whose `arrival_hour` is one of the hours; prunes by partition and file bounds."""
     terms: list[BooleanExpression] = [
         And(
-            GreaterThanOrEqual("arrival_hour", value=start.astimezone(UTC).isoformat()),
-            LessThan("arrival_hour", value=end.astimezone(UTC).isoformat()),
+            GreaterThanOrEqual(term="arrival_hour", value=start.astimezone(UTC).isoformat()),
+            LessThan(term="arrival_hour", value=end.astimezone(UTC).isoformat()),
         )
         for start, end in hour_ranges(hours)
     ]

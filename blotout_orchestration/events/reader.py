@@ -217,9 +217,11 @@ def unpacked(stream: pa.NativeFile) -> Iterator[bytes]:
     unpacker = zlib.decompressobj(wbits=31)
     first = True
     while block or not unpacker.eof:
+        before = unpacker.copy()
         try:
             data = unpacker.decompress(block, _BLOCK)
         except zlib.error as error:
+            yield from _salvaged(before, block)
             raise DamagedFileError("corrupt_gzip", f"the gzip stream does not unpack ({error})") from error
         if not (block or data or unpacker.eof):
             raise DamagedFileError("truncated_gzip", "the file ends in the middle of its gzip stream")
@@ -236,3 +238,18 @@ def unpacked(stream: pa.NativeFile) -> Iterator[bytes]:
                 raise DamagedFileError("corrupt_gzip", "bytes that are not gzip follow a gzip member")
             if block:
                 unpacker = zlib.decompressobj(wbits=31)
+
+
+def _salvaged(unpacker: zlib._Decompress, block: bytes) -> Iterator[bytes]:
+    """What a block unpacks to before the byte that breaks it: zlib drops it all when it raises."""
+    for step in (4096, 1):
+        while block:
+            before = unpacker.copy()
+            try:
+                data = unpacker.decompress(block[:step])
+            except zlib.error:
+                unpacker = before
+                break
+            block = block[step:]
+            if data:
+                yield data
