@@ -105,9 +105,13 @@ def replay_bad(
     interval = parse_hours(hours) if hours is not None else None
     settings = current_settings()
     lake = Lake(settings)
+    wanted = _hours_with_bad_events(lake, interval) if interval else None
+    if wanted == []:
+        echo("these hours hold no bad events")
+        return
     report = replay.replay_bad(
         lake,
-        hours=_hours_with_bad_events(lake, interval) if interval else None,
+        hours=wanted,
         reason=reason,
         dry_run=dry_run,
         engine=settings.events_engine,

@@ -12,11 +12,13 @@ import socket
 import stat
 import subprocess
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from blotout_orchestration.platform.variables import suspicious_variables
 from blotout_orchestration.settings import Settings
@@ -126,8 +128,13 @@ def lake(settings: Settings) -> Finding:
 
 def warehouse(settings: Settings) -> Finding:
     """The embedded warehouse opens, or is busy with dbt; the others are tried by their own driver."""
-    if settings.warehouse != "duckdb":
-        return Finding("ok", f"{settings.warehouse} holds it; nothing to open here")
+    if settings.warehouse == "athena":
+        return Finding("ok", "Athena holds it; nothing to open here")
+    if settings.warehouse == "trino":
+        server = urlsplit(settings.trino_uri)
+        return _answers(
+            [f"{server.hostname}:{server.port}"], "no Trino answers; start it or change TRINO_URI"
+        )
     return _duckdb_file(settings.warehouse_path, "is made by the first run of events_unified_view")
 
 
@@ -192,15 +199,21 @@ def spark(_: Settings) -> Finding:
 
 def spark_master(settings: Settings) -> Finding:
     """One of the standalone masters takes a connection."""
+    addresses = settings.spark_master.removeprefix("spark://").split(",")
+    return _answers(addresses, "no master answers; start it or change SPARK_MASTER")
+
+
+def _answers(addresses: Sequence[str], when_none: str) -> Finding:
+    """Whether one of some `host:port` takes a connection."""
     failures = []
-    for address in settings.spark_master.removeprefix("spark://").split(","):
+    for address in addresses:
         host, _, port = address.rpartition(":")
         try:
             with socket.create_connection((host, int(port)), timeout=5):
                 return Finding("ok", f"{address} answers")
         except (OSError, OverflowError) as error:
             failures.append(f"{address}: {error}")
-    return Finding("wrong", f"no master answers; start it or change SPARK_MASTER: {'; '.join(failures)}")
+    return Finding("wrong", f"{when_none}: {'; '.join(failures)}")
 
 
 def aws_account(settings: Settings) -> Finding:

@@ -128,6 +128,13 @@ def test_a_spark_master_that_listens_is_found_behind_one_that_does_not() -> None
     assert finding == Finding("ok", f"127.0.0.1:{port} answers")
 
 
+def test_a_trino_that_does_not_answer_is_told(settings: Settings) -> None:
+    chosen = settings.model_copy(update={"warehouse": "trino", "trino_uri": "http://dbt@127.0.0.1:1/iceberg"})
+    finding = doctor.checks_for(chosen)["warehouse"](chosen)
+    assert finding.state == "wrong"
+    assert "start it or change TRINO_URI: 127.0.0.1:1" in finding.text
+
+
 @pytest.mark.spark
 def test_spark_submit_is_really_started(settings: Settings) -> None:
     chosen = settings.model_copy(update={"events_engine": "spark"})
