@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from pyiceberg.utils.config import Config
 from typer.testing import CliRunner
 
 from blotout_orchestration.cli import app
@@ -90,3 +92,26 @@ def store(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
         connection.execute("create view shop_test.big as select * from warehouse.shop_test.sessions")
     settings.warehouse_path.rename(settings.published_path)
     return settings
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A local server that answers S3, Glue, STS and Secrets Manager as AWS does."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-west-2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    # pyiceberg reads its own variables when it is imported, which has happened by now.
+    monkeypatch.setenv("PYICEBERG_CATALOG__BLOTOUT__S3__ENDPOINT", f"http://{host}:{port}")
+    monkeypatch.setattr("pyiceberg.catalog._ENV_CONFIG", Config())
+    yield
+    urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST"))
+    server.stop()

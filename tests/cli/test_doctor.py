@@ -169,25 +169,6 @@ def test_a_check_that_hangs_or_breaks_is_a_finding(
     }
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A local server that answers as AWS does."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-west-2",
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield
-    server.stop()
-
-
 def test_on_aws_buckets_glue_and_secrets_are_tried(aws: None, settings: Settings) -> None:
     import boto3
 

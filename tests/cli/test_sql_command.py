@@ -260,3 +260,22 @@ def test_the_snapshot_is_read_as_of_the_query(ask: Any, store: Settings) -> None
         spec, pa.table({"moment": [datetime(2026, 1, 2, tzinfo=UTC)]}, schema=spec.arrow_schema), {}
     )
     assert ask("select max(moment) as newest from moments") == [{"newest": "2026-01-02T00:00:00Z"}]
+
+
+def test_a_lake_in_buckets_is_read_too(
+    ask: Any, aws: None, store: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+
+    boto3.client("s3", region_name="us-west-2").create_bucket(
+        Bucket="b-shop-test-processed", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
+    )
+    monkeypatch.setenv("LAKE_LOCATION", "s3://")
+    monkeypatch.setenv("CATALOG_URI", f"sqlite:///{store.blotout_home}/remote.db")
+    cloud = store.model_copy(
+        update={"lake_location": "s3://", "catalog_uri": f"sqlite:///{store.blotout_home}/remote.db"}
+    )
+    spec = TableSpec("far", "Far away.", (Column("place", "string", "Where."),))
+    Lake(cloud).append(spec, pa.table({"place": ["bucket", None]}), {})
+    query = "select a.place, count(*) as n from far a join far b on true group by 1 order by 1 nulls last"
+    assert ask(query) == [{"place": "bucket", "n": 2}, {"place": None, "n": 2}]
