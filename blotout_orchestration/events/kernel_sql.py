@@ -24,6 +24,16 @@ from blotout_orchestration.events.fields import (
 )
 
 _NUMBER = "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_CONTRACT_NAMES = {
+    "sent_event_id": "event_id",
+    "sdk_type": "event_type",
+    "user_id_in_body": "user_id",
+    "user_agent_in_body": "user_agent",
+    "app_name": "application_name",
+    "os_name": "platform",
+    "platform_code": "platform",
+}
+"""What `type_conflicts` calls columns that the enrichment turns into columns of the contract."""
 LATEST_MS = 7_258_118_400_000
 """1 January 2200 in milliseconds: a client clock beyond it is not a clock."""
 
@@ -172,8 +182,7 @@ def _envelope_parts() -> dict[str, str]:
         "envelope_values": ",\n    ".join(values),
         "envelope_conflicts": "\n      or ".join(conflicts),
         "envelope_entries": ",\n      ".join(
-            _entry(name.removesuffix("_in_body").replace("sent_", ""), name, f"text_{name}")
-            for name in ENVELOPE
+            _entry(_CONTRACT_NAMES.get(name, name), name, f"text_{name}") for name in ENVELOPE
         ),
         "envelope_outputs": ",\n  ".join(name for name in ENVELOPE if name != "sent_event_id"),
     }

@@ -44,7 +44,11 @@ class Lake:
             uri = f"sqlite:///{home / 'catalog.db'}"
         if "://" not in warehouse:
             Path(warehouse).mkdir(parents=True, exist_ok=True)
-        return load_catalog("blotout", type="sql", uri=uri, warehouse=warehouse)
+        # Two processes may make the catalog's tables at the same moment: the second try finds them.
+        address = uri
+        return commits.with_retries(
+            lambda: load_catalog("blotout", type="sql", uri=address, warehouse=warehouse)
+        )
 
     @property
     def namespace(self) -> str:
