@@ -27,11 +27,11 @@ def run(
 
     interval = parse_hours(hours) if hours is not None else None
     settings = current_settings()
-    from blotout_orchestration.platform import runs
+    from blotout_orchestration import job_runner
 
     if dry_run:
-        for line in runs.plan_job(job, settings=settings, hours=interval):
+        for line in job_runner.plan_job(job, settings=settings, hours=interval):
             echo(line)
         return
-    if not runs.run_job(job, settings=settings, hours=interval, echo=echo):
+    if not job_runner.run_job(job, settings=settings, hours=interval, echo=echo):
         raise typer.Exit(1)

@@ -91,7 +91,7 @@ def run_store(
     seed: Seed = _DEFAULT.seed,
 ) -> None:
     """Everything: generate, land, run the main job end to end, show and write the figures."""
-    from blotout_orchestration.platform.runs import run_job
+    from blotout_orchestration.job_runner import run_job
 
     started_at = datetime.now(UTC)
     settings = current_settings()

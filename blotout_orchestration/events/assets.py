@@ -3,8 +3,6 @@
 Belongs here: thin assets over processing.py. Schedules and sensors are in automation.py, checks in checks.py.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -27,7 +25,7 @@ from dagster import (
 from pydantic import Field
 
 from blotout_orchestration.events import report
-from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, PROCESSOR_VERSION
+from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT_HOURS, PROCESSOR_VERSION
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import list_first_hour
 from blotout_orchestration.platform.assets import OWNERS, table_metadata
@@ -36,6 +34,7 @@ from blotout_orchestration.platform.plots import picture
 from blotout_orchestration.platform.runs import partition_key
 
 GROUP = "events"
+FLATTEN_OP = "flatten_events"
 LANDING = AssetKey("landing")
 
 
@@ -70,14 +69,23 @@ def events_assets(lake: Lake, partitions: HourlyPartitionsDefinition) -> list[As
         kinds={"json", "gzip"},
         owners=OWNERS,
     )
-    return [landing, _core_events(lake, partitions), _bad_events(lake)]
+    ledger = AssetSpec(
+        EVENT_HOURS.name,
+        deps=[CORE_EVENTS.name],
+        description=EVENT_HOURS.description + " Written together with `core_events`, last of all.",
+        group_name=GROUP,
+        kinds={"iceberg"},
+        owners=OWNERS,
+        metadata=table_metadata(lake, EVENT_HOURS),
+    )
+    return [landing, ledger, _core_events(lake, partitions), _bad_events(lake)]
 
 
 def _core_events(lake: Lake, partitions: HourlyPartitionsDefinition) -> AssetsDefinition:
     engine = lake.settings.events_engine
 
     @multi_asset(
-        name="events_incremental",
+        name=FLATTEN_OP,
         description="Flatten the landed click stream of the run's hours; each hour is replaced atomically.",
         partitions_def=partitions,
         backfill_policy=BackfillPolicy.single_run(),
@@ -98,16 +106,14 @@ def _core_events(lake: Lake, partitions: HourlyPartitionsDefinition) -> AssetsDe
             )
         ],
     )
-    def events_incremental(
+    def flatten_events(
         context: AssetExecutionContext, config: EventsConfig
     ) -> Iterator[MaterializeResult[None]]:
         from blotout_orchestration.events.processing import flatten_hours, pending_hours
 
         started = time.monotonic()
         window = context.partition_time_window
-        hours = [
-            window.start + timedelta(hours=offset) for offset in range(len(context.partition_keys))
-        ]
+        hours = [window.start + timedelta(hours=offset) for offset in range(len(context.partition_keys))]
         wanted = hours
         if config.only_pending:
             pending = set(pending_hours(lake))
@@ -126,7 +132,7 @@ def _core_events(lake: Lake, partitions: HourlyPartitionsDefinition) -> AssetsDe
             ),
         )
 
-    return events_incremental
+    return flatten_events
 
 
 def _bad_events(lake: Lake) -> AssetsDefinition:
@@ -150,5 +156,3 @@ def _bad_events(lake: Lake) -> AssetsDefinition:
         return MaterializeResult(metadata=metadata)
 
     return bad_events
-
-

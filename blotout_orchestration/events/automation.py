@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from dagster import (
     AssetSelection,
+    AutomationConditionSensorDefinition,
     DefaultScheduleStatus,
     DefaultSensorStatus,
     RunRequest,
@@ -26,6 +27,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from blotout_orchestration.events.contract import CORE_EVENTS
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.platform.automation import automation_sensor
 from blotout_orchestration.platform.runs import live_runs, partition_key, range_tags, stretches
 
 JOB = "events_incremental"
@@ -84,6 +86,11 @@ def events_gap_filler(lake: Lake, job: UnresolvedAssetJobDefinition) -> SensorDe
         return gap_requests(missing, datetime.now(UTC))
 
     return events_incremental_gap_filler
+
+
+def bad_events_sensor() -> AutomationConditionSensorDefinition:
+    """Keeps the count of refused events up to date."""
+    return automation_sensor(f"{JOB}_automation", ["events"], "Counts bad_events after every run over hours.")
 
 
 def last_closed_hour(now: datetime) -> datetime:

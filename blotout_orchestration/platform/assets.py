@@ -16,7 +16,9 @@ OWNERS = ["team:data-platform"]
 
 def table_metadata(lake: Lake, spec: TableSpec) -> dict[str, Any]:
     """Columns with their meaning, and the table's full name, for an asset's definition."""
-    columns = [TableColumn(column.name, column.type, description=column.description) for column in spec.columns]
+    columns = [
+        TableColumn(column.name, column.type, description=column.description) for column in spec.columns
+    ]
     return {
         "dagster/column_schema": TableSchema(columns=columns),
         "dagster/table_name": f"{lake.namespace}.{spec.name}",

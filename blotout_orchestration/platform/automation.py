@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dagster import AssetSelection, AutomationCondition, AutomationConditionSensorDefinition, DefaultSensorStatus
+from dagster import (
+    AssetSelection,
+    AutomationCondition,
+    AutomationConditionSensorDefinition,
+    DefaultSensorStatus,
+)
 
 
 def follows_its_inputs() -> AutomationCondition:
@@ -22,7 +27,9 @@ def follows_its_inputs() -> AutomationCondition:
     return (updated & waiting).with_label("follows_its_inputs")
 
 
-def automation_sensor(name: str, groups: Sequence[str], description: str) -> AutomationConditionSensorDefinition:
+def automation_sensor(
+    name: str, groups: Sequence[str], description: str
+) -> AutomationConditionSensorDefinition:
     """The named, toggleable sensor that evaluates the conditions of some asset groups."""
     return AutomationConditionSensorDefinition(
         name,

@@ -1,0 +1,140 @@
+"""The dbt project as Dagster assets, and the data-driven attribution models beside it.
+
+Belongs here: thin assets; preparing, publishing and computing are in warehouse.py and data_driven.py. Jobs and
+sensors are in automation.py.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Config, MaterializeResult, asset
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    DbtProject,
+    dbt_assets,
+)
+from pydantic import Field
+
+from blotout_orchestration.analytics import pictures
+from blotout_orchestration.analytics.data_driven import ATTRIBUTION_DATA_DRIVEN
+from blotout_orchestration.analytics.dbt_project import (
+    JOB_SELECTORS,
+    PROJECT_FOLDER,
+    dbt_environment,
+    dbt_executable,
+    new_target_folder,
+)
+from blotout_orchestration.lake import Lake
+from blotout_orchestration.platform.assets import OWNERS, table_metadata
+from blotout_orchestration.platform.automation import follows_its_inputs
+from blotout_orchestration.settings import exported
+
+WAREHOUSE_POOL = "dbt_warehouse"
+UNIFIED = "events_unified_view"
+REPORTS = tuple(name for name in JOB_SELECTORS if name != UNIFIED)
+LAKE_SOURCES = {"view_id_graph": "id_graph"}
+
+
+class DbtConfig(Config):
+    """Options of a dbt run."""
+
+    full_refresh: bool = Field(
+        default=False, description="Build every table anew from the whole lake instead of what changed."
+    )
+
+
+class Translator(DagsterDbtTranslator):
+    """Names and groups of dbt models in the graph: a model's asset is named as its table."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_code_references=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
+        name = dbt_resource_props["name"]
+        if dbt_resource_props["resource_type"] == "source":
+            return AssetKey(LAKE_SOURCES.get(name, name))
+        return AssetKey(name)
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        tags = dbt_resource_props.get("tags", [])
+        return next((tag for tag in (UNIFIED, *REPORTS) if tag in tags), UNIFIED)
+
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> Any:
+        return follows_its_inputs()
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        return OWNERS
+
+
+def dbt_layers(lake: Lake, manifest: Path) -> list[AssetsDefinition]:
+    """Two dbt invocations: the unified layer, and the reports on it."""
+    reports = " ".join(JOB_SELECTORS[name] for name in REPORTS)
+    return [
+        _dbt_layer(lake, manifest, name="build_unified_view", select=JOB_SELECTORS[UNIFIED]),
+        _dbt_layer(lake, manifest, name="build_reports", select=reports),
+    ]
+
+
+def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str) -> AssetsDefinition:
+    @dbt_assets(
+        manifest=manifest,
+        select=select,
+        name=name,
+        project=DbtProject(PROJECT_FOLDER, target_path=manifest.parent),
+        dagster_dbt_translator=Translator(),
+        pool=WAREHOUSE_POOL,
+    )
+    def layer(context: AssetExecutionContext, config: DbtConfig) -> Iterator[Any]:
+        from blotout_orchestration.analytics.warehouse import prepare_sources, publish
+
+        prepared = prepare_sources(lake, full_refresh=config.full_refresh)
+        full_refresh = config.full_refresh or (select == JOB_SELECTORS[UNIFIED] and prepared.full_refresh)
+        with exported(dbt_environment(lake.settings)):
+            dbt = DbtCliResource(
+                project_dir=str(PROJECT_FOLDER),
+                profiles_dir=str(PROJECT_FOLDER),
+                dbt_executable=dbt_executable(),
+            )
+            arguments = ["build", "--full-refresh"] if full_refresh else ["build"]
+            target = new_target_folder(lake.settings, context.run_id, name, manifest)
+            yield from dbt.cli(arguments, manifest=manifest, context=context, target_path=target).stream()
+        publish(lake.settings)
+
+    return layer
+
+
+def python_assets(lake: Lake) -> list[AssetsDefinition]:
+    """Markov and Shapley attribution, and the cohort charts."""
+
+    @asset(
+        name=ATTRIBUTION_DATA_DRIVEN.name,
+        deps=["conversion_paths", "attribution_report"],
+        group_name="attribution",
+        description=ATTRIBUTION_DATA_DRIVEN.description,
+        kinds={"python", "iceberg"},
+        owners=OWNERS,
+        metadata=table_metadata(lake, ATTRIBUTION_DATA_DRIVEN),
+        automation_condition=follows_its_inputs(),
+    )
+    def attribution_data_driven(context: AssetExecutionContext) -> MaterializeResult[None]:
+        from blotout_orchestration.analytics.data_driven import compute
+
+        result = compute(lake, run_id=context.run_id)
+        return MaterializeResult(metadata=pictures.attribution_metadata(lake, result))
+
+    @asset(
+        name="retention_chart",
+        deps=["retention_report"],
+        group_name="retention",
+        description="The two cohort charts, new users only and everyone, by week.",
+        kinds={"python"},
+        owners=OWNERS,
+        automation_condition=follows_its_inputs(),
+    )
+    def retention_chart() -> MaterializeResult[None]:
+        return MaterializeResult(metadata=pictures.retention_metadata(lake))
+
+    return [attribution_data_driven, retention_chart]

@@ -1,0 +1,52 @@
+"""Asset checks of what Python computes beside dbt; the dbt tests are checks of their own models.
+
+Belongs here: what must hold of the data-driven models in production.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from dagster import AssetCheckResult, AssetChecksDefinition, asset_check
+
+from blotout_orchestration.analytics.data_driven import ATTRIBUTION_DATA_DRIVEN
+from blotout_orchestration.lake import Lake
+
+
+def analytics_checks(lake: Lake) -> list[AssetChecksDefinition]:
+    """Credit = revenue for every data-driven model."""
+
+    @asset_check(
+        asset=ATTRIBUTION_DATA_DRIVEN.name,
+        name="credit_is_revenue",
+        description="Each model credits exactly the revenue of all orders, per currency and dimension.",
+    )
+    def credit_is_revenue() -> AssetCheckResult:
+        sums = credited(lake)
+        differing = [key for key, totals in sums.items() if len(totals) > 1]
+        return AssetCheckResult(
+            passed=not differing,
+            metadata={"sums": len(sums), "currencies_that_differ": ", ".join(differing) or "none"},
+        )
+
+    return [credit_is_revenue]
+
+
+def credited(lake: Lake) -> dict[str, set[Decimal]]:
+    """Sums of revenue by currency: those of each model and dimension, and that of the rule models."""
+    from blotout_orchestration.analytics.warehouse import connect_published
+
+    sums: dict[tuple[str, str, str], Decimal] = {}
+    for row in lake.read(ATTRIBUTION_DATA_DRIVEN).to_pylist():
+        key = (row["currency"], row["model"], row["dimension"])
+        sums[key] = sums.get(key, Decimal(0)) + row["revenue"]
+    found: dict[str, set[Decimal]] = {}
+    for (currency, _, _), amount in sums.items():
+        found.setdefault(currency, set()).add(amount)
+    with connect_published(lake.settings) as connection:
+        rows = connection.execute(
+            "select currency, sum(attributed_revenue) from attribution where model = 'last_touch' group by 1"
+        ).fetchall()
+    for currency, amount in rows:
+        found.setdefault(currency or "(not set)", set()).add(Decimal(str(amount)))
+    return found

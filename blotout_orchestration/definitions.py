@@ -1,0 +1,81 @@
+"""The inventory: every asset, job, schedule, sensor and check of the platform.
+
+Belongs here: one line a domain. What a line brings is found in the domain's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import (
+    AssetSelection,
+    Definitions,
+    define_asset_job,
+    definitions,
+    in_process_executor,
+    with_source_code_references,
+)
+
+from blotout_orchestration.analytics.assets import dbt_layers, python_assets
+from blotout_orchestration.analytics.automation import analytics_jobs, analytics_sensors
+from blotout_orchestration.analytics.checks import analytics_checks
+from blotout_orchestration.analytics.dbt_project import ensure_manifest
+from blotout_orchestration.elt.assets import elt_assets
+from blotout_orchestration.events.assets import events_assets, hourly_partitions
+from blotout_orchestration.events.automation import (
+    bad_events_sensor,
+    events_gap_filler,
+    events_job,
+    events_schedule,
+)
+from blotout_orchestration.events.checks import events_checks
+from blotout_orchestration.id_graph.assets import id_graph_assets, id_graph_job, id_graph_sensor
+from blotout_orchestration.id_graph.checks import id_graph_checks
+from blotout_orchestration.lake import Lake
+from blotout_orchestration.platform.progress import PROGRESS_LOGGER, progress_logger
+from blotout_orchestration.settings import Settings, load_settings
+
+MAIN_JOB = "clickstream_to_reports"
+
+
+def build_defs(settings: Settings | None = None, overrides: Mapping[str, Any] | None = None) -> Definitions:
+    """All definitions on the ground that the settings name; `overrides` replace single settings by name."""
+    ground = settings or load_settings()
+    if overrides:
+        ground = ground.model_copy(update=dict(overrides))
+    lake = Lake(ground)
+    events = events_job()
+    main = define_asset_job(
+        MAIN_JOB,
+        selection=AssetSelection.all(),
+        description="The whole way in one run: click stream, id graph, unified view and every report.",
+    )
+    return Definitions(
+        assets=with_source_code_references(
+            [
+                *events_assets(lake, hourly_partitions(lake)),
+                *elt_assets(lake),
+                *id_graph_assets(lake),
+                *dbt_layers(lake, ensure_manifest(ground)),
+                *python_assets(lake),
+            ]
+        ),
+        asset_checks=[*events_checks(lake), *id_graph_checks(lake), *analytics_checks(lake)],
+        jobs=[events, id_graph_job(), *analytics_jobs(), main],
+        schedules=[events_schedule(lake, events)],
+        sensors=[
+            events_gap_filler(lake, events),
+            bad_events_sensor(),
+            id_graph_sensor(),
+            *analytics_sensors(),
+        ],
+        executor=in_process_executor,
+        loggers={PROGRESS_LOGGER: progress_logger()},
+    )
+
+
+@definitions
+def defs() -> Definitions:
+    """What `workspace.yaml` loads; nothing is built before the location is asked for it."""
+    return build_defs()

@@ -1,0 +1,175 @@
+"""Running a job from the command line, to its end, in the instance that the UI shows.
+
+Belongs here: what `blotout run` does. Which jobs there are is in definitions.py.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from dagster import AssetKey, DagsterInstance, JobDefinition
+
+from blotout_orchestration.errors import BlotoutError
+from blotout_orchestration.platform.home import open_instance
+from blotout_orchestration.platform.progress import PROGRESS_LOGGER
+from blotout_orchestration.platform.runs import (
+    WORKER_TAG,
+    fail_killed_runs,
+    partition_key,
+    range_tags,
+    stretches,
+    worker_of_this_process,
+)
+from blotout_orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster._utils.error import SerializableErrorInfo
+
+MAXIMUM_GAP = timedelta(days=7)
+"""A longer pause between pending hours begins a run of its own."""
+
+
+class UnknownJobError(BlotoutError):
+    """A job was asked for that is not there."""
+
+    exit_code = 2
+
+
+def run_job(
+    name: str,
+    *,
+    settings: Settings,
+    hours: tuple[datetime, datetime] | None = None,
+    echo: Callable[[str], None] = print,
+) -> bool:
+    """Run a job to its end in this process, in the instance that the UI shows; True when it succeeded.
+
+    `hours` (first and last, both included) narrows a job with hourly partitions; without it all hours that
+    are not done yet are run. Raises UnknownJobError, and BlotoutError for hours that the job does not have.
+    """
+    job = _resolve(name, settings)
+    if hours is not None:
+        _check_hours(job, hours)
+    with open_instance(settings) as instance:
+        killed = fail_killed_runs(instance)
+        if killed:
+            echo(f"{killed} run(s) whose process had been killed are now marked as failed")
+        if job.partitions_def is None:
+            return _execute(job, instance, echo)
+        return _run_hours(job, instance, settings, hours, echo)
+
+
+def plan_job(name: str, *, settings: Settings, hours: tuple[datetime, datetime] | None = None) -> list[str]:
+    """What `run_job` would do, a line each. Raises as `run_job` does."""
+    job = _resolve(name, settings)
+    if hours is not None:
+        _check_hours(job, hours)
+    partitioned, others = _by_partitions(job)
+    lines = []
+    if partitioned:
+        found = [hours] if hours is not None else _pending_stretches(settings)
+        lines += [_stretch_text(first, last) for first, last in found] or ["every landed hour is done"]
+    names = sorted(key.to_user_string() for key in [*partitioned, *others])
+    return [*lines, f"assets: {', '.join(names)}"]
+
+
+def _resolve(name: str, settings: Settings) -> JobDefinition:
+    warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
+    from blotout_orchestration.definitions import build_defs
+
+    definitions = build_defs(settings)
+    names = sorted(job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__"))
+    if name not in names:
+        raise UnknownJobError(f"there is no job {name!r}; the jobs are: {', '.join(names)}")
+    return definitions.resolve_job_def(name)
+
+
+def _check_hours(job: JobDefinition, hours: tuple[datetime, datetime]) -> None:
+    if job.partitions_def is None:
+        raise BlotoutError(f"{job.name} has no hours: run it without --hours")
+    keys = job.partitions_def.get_partition_keys()
+    for hour in hours:
+        if partition_key(hour) not in keys:
+            raise BlotoutError(
+                f"--hours: {hour:%Y-%m-%dT%H} is not an hour of {job.name}; its hours are {keys[0]} to {keys[-1]}"
+                " (the first landed hour, or EVENTS_START_HOUR, to the current one)"
+            )
+
+
+def _by_partitions(job: JobDefinition) -> tuple[list[AssetKey], list[AssetKey]]:
+    """Assets of a job with hourly partitions, and without."""
+    layer = job.asset_layer
+    keys = sorted(layer.executable_asset_keys)
+    partitioned = [key for key in keys if layer.get(key).is_partitioned]
+    return partitioned, [key for key in keys if key not in partitioned]
+
+
+def _stretch_text(first: datetime, last: datetime) -> str:
+    return f"hours {first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00} UTC"
+
+
+def _run_hours(
+    job: JobDefinition,
+    instance: DagsterInstance,
+    settings: Settings,
+    hours: tuple[datetime, datetime] | None,
+    echo: Callable[[str], None],
+) -> bool:
+    """Run a job with hours: each stretch of pending hours, what has no hours together with the last one."""
+    from blotout_orchestration.events.assets import FLATTEN_OP
+
+    partitioned, others = _by_partitions(job)
+    found = [hours] if hours is not None else _pending_stretches(settings)
+    if not found:
+        echo("every landed hour is done")
+        return _execute(job, instance, echo, selection=others) if others else True
+    config = {"ops": {FLATTEN_OP: {"config": {"only_pending": hours is None}}}}
+    for index, (first, last) in enumerate(found, start=1):
+        echo(_stretch_text(first, last))
+        selection = None if index == len(found) else partitioned
+        if not _execute(job, instance, echo, range_tags(first, last), config, selection):
+            return False
+    return True
+
+
+def _pending_stretches(settings: Settings) -> list[tuple[datetime, datetime]]:
+    from blotout_orchestration.events.processing import pending_hours
+    from blotout_orchestration.lake import Lake
+
+    return stretches(pending_hours(Lake(settings)), MAXIMUM_GAP)
+
+
+def _execute(
+    job: JobDefinition,
+    instance: DagsterInstance,
+    echo: Callable[[str], None],
+    tags: Mapping[str, str] | None = None,
+    run_config: Mapping[str, Any] | None = None,
+    selection: Sequence[AssetKey] | None = None,
+) -> bool:
+    started = time.monotonic()
+    echo(f"{job.name}: started")
+    result = job.execute_in_process(
+        instance=instance,
+        tags={WORKER_TAG: worker_of_this_process(), **(tags or {})},
+        run_config={**(run_config or {}), "loggers": {PROGRESS_LOGGER: {"config": {}}}},
+        asset_selection=selection,
+        raise_on_error=False,
+    )
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error:
+            echo(f"{event.step_key}: {_first_error(event.step_failure_data.error)}")
+    state = "succeeded" if result.success else "FAILED"
+    echo(f"{job.name}: {state} after {time.monotonic() - started:.1f} s (run {result.run_id})")
+    return bool(result.success)
+
+
+def _first_error(error: SerializableErrorInfo) -> str:
+    """The message of the innermost cause, on one line."""
+    while error.cause is not None:
+        error = error.cause
+    return " ".join(error.message.split())
