@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.expressions import BooleanExpression
+from pyiceberg.table import Table, TableProperties
 from sqlalchemy.exc import DBAPIError
 
 Result = TypeVar("Result")
@@ -40,6 +41,17 @@ def with_retries(action: Callable[[], Result]) -> Result:
     raise AssertionError("unreachable")
 
 
+def load_for_replacing(catalog: Catalog, identifier: str) -> Table:
+    """The table, with pyiceberg's own retry switched off for this object.
+
+    That retry repeats a transaction on top of the other writer's commit without planning its deletes anew:
+    rows the other writer added to the same hours would stay beside ours. `with_retries` plans again.
+    """
+    table = catalog.load_table(identifier)
+    table.metadata.properties[TableProperties.COMMIT_NUM_RETRIES] = "0"
+    return table
+
+
 def append_rows(catalog: Catalog, identifier: str, rows: pa.Table, properties: dict[str, str]) -> None:
     """Append rows; an empty append makes no commit."""
     if rows.num_rows == 0:
@@ -57,7 +69,7 @@ def replace_rows(
     """Delete what matches `where` and append `rows` as one catalog commit: no reader sees between."""
 
     def attempt() -> None:
-        table = catalog.load_table(identifier)
+        table = load_for_replacing(catalog, identifier)
         with table.transaction() as transaction:
             if table.current_snapshot() is not None:
                 with warnings.catch_warnings():
@@ -79,7 +91,7 @@ def replace_with_files(
     """Delete what matches `where` and add Parquet files that already lie in the lake, as one catalog commit."""
 
     def attempt() -> None:
-        table = catalog.load_table(identifier)
+        table = load_for_replacing(catalog, identifier)
         with table.transaction() as transaction:
             if table.current_snapshot() is not None:
                 with warnings.catch_warnings():

@@ -33,6 +33,8 @@ from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _MergeAppendFiles
 from pyiceberg.typedef import Record
 
+from blotout_orchestration.lake.commits import load_for_replacing
+
 _logger = logging.getLogger(__name__)
 _PATH_FIELD, _POSITION_FIELD = 2147483546, 2147483545
 _DELETE_SCHEMA = pa.schema(
@@ -154,28 +156,31 @@ def replace_positions(
     """
     if positions.num_rows == 0 and rows.num_rows == 0:
         return
-    table = catalog.load_table(identifier)
+    table = load_for_replacing(catalog, identifier)
     current = table.current_snapshot()
     if (current.snapshot_id if current else None) != snapshot_id:
         raise ConcurrentChangeError(f"{identifier} changed after its rows were planned")
-    with table.transaction() as transaction:
-        producer = _RowDelta(transaction, table.io, properties)
-        if positions.num_rows:
-            producer.delete_files.append(_write_delete_file(table, positions))
-        if rows.num_rows:
-            for file in _dataframe_to_data_files(
-                table_metadata=transaction.table_metadata,
-                write_uuid=producer.commit_uuid,
-                df=rows,
-                io=table.io,
-            ):
-                producer.append_data_file(file)
-        producer.commit()
+    try:
+        with table.transaction() as transaction:
+            producer = _RowDelta(transaction, table.io, properties)
+            if positions.num_rows:
+                producer.delete_files.append(_write_delete_file(table, positions))
+            if rows.num_rows:
+                for file in _dataframe_to_data_files(
+                    table_metadata=transaction.table_metadata,
+                    write_uuid=producer.commit_uuid,
+                    df=rows,
+                    io=table.io,
+                ):
+                    producer.append_data_file(file)
+            producer.commit()
+    except CommitFailedException as error:
+        raise ConcurrentChangeError(f"{identifier} changed while its rows were written") from error
 
 
 def rewrite(catalog: Catalog, identifier: str, properties: dict[str, str]) -> None:
     """Write all rows of a table anew, without position deletes, in one commit; given up on a conflict."""
-    table = catalog.load_table(identifier)
+    table = load_for_replacing(catalog, identifier)
     try:
         table.overwrite(table.scan().to_arrow(), snapshot_properties=properties)
     except CommitFailedException:
