@@ -36,7 +36,7 @@ def tell(story: Story, reloaded: Order | None) -> Order | None:
     """
     rng, visit = story.rng, story.visit
     person = visit.person
-    story.is_spa = visit.device.platform == "web" and person is not None and rng.random() < 0.06
+    story.is_spa = visit.device.sdk in ("0.9.1", "0.10.2") and person is not None and rng.random() < 0.06
     prefix = "/app" if story.is_spa else ""
     if reloaded is not None and not story.is_spa:
         thank(story, reloaded)

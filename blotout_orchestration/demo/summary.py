@@ -107,7 +107,7 @@ def _seconds(settings: Settings, started_at: datetime | None) -> float:
     if not times or not published.exists():
         return 0.0
     ended = datetime.fromtimestamp(published.stat().st_mtime, UTC)
-    return round(max(0.0, (ended - min(times)).total_seconds()), 1)
+    return round(max(0.0, float((ended - min(times)).total_seconds())), 1)
 
 
 def summarise(settings: Settings, started_at: datetime | None = None) -> Summary:
