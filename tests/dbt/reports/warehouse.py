@@ -30,10 +30,11 @@ def day(number: float) -> datetime:
 @lru_cache(maxsize=1)
 def unified_columns() -> dict[str, dict[str, str]]:
     """Columns and types of each table of the unified layer, as declared."""
-    declared = yaml.safe_load((PROJECT / "models" / "unified" / "unified.yml").read_text())
+    declared = [yaml.safe_load(path.read_text()) for path in (PROJECT / "models" / "unified").glob("*.yml")]
     return {
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
-        for model in declared["models"]
+        for file in declared
+        for model in file.get("models", ())
     }
 
 
@@ -144,7 +145,7 @@ class ReportWarehouse:
 
         arguments = [
             "--quiet",
-            *("build", "--select", *selectors, "--indirect-selection", "cautious"),
+            *("build", "--select", *selectors),
             *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
             *("--target-path", str(self.parsed), "--log-path", str(self.folder / "logs")),
             *("--vars", yaml.safe_dump(variables)),
