@@ -5,6 +5,7 @@ Belongs here: what `blotout run` does. Which jobs there are is in definitions.py
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -78,6 +79,7 @@ def plan_job(name: str, *, settings: Settings, hours: tuple[datetime, datetime] 
 
 
 def _resolve(name: str, settings: Settings) -> JobDefinition:
+    logging.getLogger("dagster").propagate = False
     warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
     from blotout_orchestration.definitions import build_defs
 
