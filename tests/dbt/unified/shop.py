@@ -175,10 +175,20 @@ def dbt(
     )
     with environment(dbt_environment(settings)):
         finished = dbtRunner().invoke(["--quiet", *arguments])
+    _let_go_of_the_file()
     results = list(getattr(finished.result, "results", []) or [])
     bad = [f"{item.node.name}: {item.message}" for item in results if item.status in ("error", "fail")]
     assert finished.success, f"{finished.exception or ''} {bad}"
     return {item.node.name: str(item.status) for item in results}
+
+
+def _let_go_of_the_file() -> None:
+    """The adapter keeps its DuckDB instance for the process's life, and with it the lock on the file."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    if DuckDBConnectionManager._ENV is not None:
+        DuckDBConnectionManager._ENV.close()
+        DuckDBConnectionManager.close_all_connections()
 
 
 def build(lake: Lake, command: str = "run", *, full_refresh: bool = False) -> dict[str, str]:
