@@ -95,7 +95,9 @@ def test_events_have_only_paths_and_types_that_the_sdks_were_seen_to_send(
     for request in recorded_requests(real_data):
         for sdk, name, event in events_of(request):
             seen[(sdk, name)].update(flat(event))
-            envelopes[sdk].update(leaf for leaf in flat(event) if not leaf[0].startswith(("additionalData", "data")))
+            envelopes[sdk].update(
+                leaf for leaf in flat(event) if not leaf[0].startswith(("additionalData", "data"))
+            )
     strange, compared = {}, set()
     for request in generated_requests(store):
         for sdk, name, event in events_of(request):

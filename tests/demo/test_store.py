@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -82,7 +83,7 @@ def test_the_events_of_the_truth_are_those_in_the_lines(store: DemoStore) -> Non
         for line in lines:
             try:
                 body = json.loads(json.loads(line)["body"])
-                events = body["events"] if "events" in body else [body]
+                events = body.get("events", [body])
                 mids = [event.get("mid", event.get("eventId")) for event in events]
                 if not mids or any((mid or "").startswith("broken-") for mid in mids):
                     raise ValueError("damaged")
@@ -127,7 +128,7 @@ def test_visits_of_one_device_are_more_than_half_an_hour_apart(store: DemoStore)
     gaps = 0
     for moments in times.values():
         ordered = sorted(moments)
-        for (before, session), (after, next_session) in zip(ordered, ordered[1:], strict=False):
+        for (before, session), (after, next_session) in itertools.pairwise(ordered):
             if session == next_session:
                 assert after - before < 30 * 60_000
             else:

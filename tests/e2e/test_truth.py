@@ -39,12 +39,17 @@ def test_unique_events_count_the_deliveries_across_hours(shop: Shop) -> None:
 
 def test_sessions_are_the_visits(shop: Shop) -> None:
     found = Counter(
-        shop.query(
-            "select user_id, session_started_at, events, channel, utm_campaign, is_bot from sessions"
-        )
+        shop.query("select user_id, session_started_at, events, channel, utm_campaign, is_bot from sessions")
     )
     truth = Counter(
-        (row["user_id"], moment(row["started_at"]), row["events"], row["channel"], row["campaign"], row["is_bot"])
+        (
+            row["user_id"],
+            moment(row["started_at"]),
+            row["events"],
+            row["channel"],
+            row["campaign"],
+            row["is_bot"],
+        )
         for row in shop.rows("sessions")
     )
     assert truth - found == Counter()
@@ -146,7 +151,9 @@ def test_people_are_found(shop: Shop, record_property: Callable[[str, object], N
     recall = len(found_pairs & true_pairs) / len(true_pairs)
     for name, value in (("precision", precision), ("recall_shown", recall_of_shown), ("recall", recall)):
         record_property(name, round(value, 4))
-    print(f"pairwise precision {precision:.4f}, recall of what can be shown {recall_of_shown:.4f}, of all {recall:.4f}")
+    print(
+        f"pairwise precision {precision:.4f}, recall of what can be shown {recall_of_shown:.4f}, of all {recall:.4f}"
+    )
     sharing = {person["person_id"] for person in shop.rows("people") if person["shares_a_device"]}
     strangers = [pair for pair in found_pairs - true_pairs if not {owners[node] for node in pair} <= sharing]
     assert strangers == []
@@ -176,9 +183,7 @@ def test_the_summary_states_the_truth(shop: Shop) -> None:
 
 
 def test_the_campaign_that_brings_nobody_stands_with_its_spend(shop: Shop) -> None:
-    rows = shop.query(
-        "select sum(spend), sum(sessions) from campaign where campaign = 'video_awareness'"
-    )
+    rows = shop.query("select sum(spend), sum(sessions) from campaign where campaign = 'video_awareness'")
     assert rows[0][0] > 0
     assert not rows[0][1]
     ((spend,),) = shop.query("select sum(spend) from campaign")

@@ -72,7 +72,9 @@ def test_a_source_that_became_empty_is_emptied_and_stays_so(lake: Lake) -> None:
 
 
 def test_the_commit_of_another_source_does_not_hide_what_was_loaded(lake: Lake) -> None:
-    mappings = pa.table({"id_a": ["1"], "id_a_type": ["map_id"], "id_b": ["a@b.example"], "id_b_type": ["email"]})
+    mappings = pa.table(
+        {"id_a": ["1"], "id_a_type": ["map_id"], "id_b": ["a@b.example"], "id_b_type": ["email"]}
+    )
     for source in ("crm", "shop", "crm", "shop"):
         replace_source(lake, ID_MAPPINGS, source, mappings)
     assert snapshots(lake, "id_mappings") == 2
