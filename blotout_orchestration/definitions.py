@@ -5,11 +5,11 @@ Belongs here: one line a domain. What a line brings is found in the domain's fol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import warnings
 
 from dagster import (
     AssetSelection,
+    BetaWarning,
     Definitions,
     define_asset_job,
     definitions,
@@ -39,11 +39,9 @@ from blotout_orchestration.settings import Settings, load_settings
 MAIN_JOB = "clickstream_to_reports"
 
 
-def build_defs(settings: Settings | None = None, overrides: Mapping[str, Any] | None = None) -> Definitions:
-    """All definitions on the ground that the settings name; `overrides` replace single settings by name."""
+def build_defs(settings: Settings | None = None) -> Definitions:
+    """All definitions on the ground that the settings name, those of this process by default."""
     ground = settings or load_settings()
-    if overrides:
-        ground = ground.model_copy(update=dict(overrides))
     lake = Lake(ground)
     events = events_job()
     main = define_asset_job(
@@ -51,16 +49,18 @@ def build_defs(settings: Settings | None = None, overrides: Mapping[str, Any] | 
         selection=AssetSelection.all(),
         description="The whole way in one run: click stream, id graph, unified view and every report.",
     )
+    assets = [
+        *events_assets(lake, hourly_partitions(lake)),
+        *elt_assets(lake),
+        *id_graph_assets(lake),
+        *dbt_layers(lake, ensure_manifest(ground)),
+        *python_assets(lake),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)
+        assets = with_source_code_references(assets)
     return Definitions(
-        assets=with_source_code_references(
-            [
-                *events_assets(lake, hourly_partitions(lake)),
-                *elt_assets(lake),
-                *id_graph_assets(lake),
-                *dbt_layers(lake, ensure_manifest(ground)),
-                *python_assets(lake),
-            ]
-        ),
+        assets=assets,
         asset_checks=[*events_checks(lake), *id_graph_checks(lake), *analytics_checks(lake)],
         jobs=[events, id_graph_job(), *analytics_jobs(), main],
         schedules=[events_schedule(lake, events)],
