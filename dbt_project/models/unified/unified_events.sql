@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='append',
-          pre_hook="{{ delete_touched([
-              ('visitor_key', 'select visitor_key from ' ~ ref('touched_visitors')),
-              ('event_key', 'select event_key from ' ~ ref('touched_offline_events'))]) }}") }}
+          pre_hook=[
+              "{{ delete_touched([('visitor_key', 'select visitor_key from ' ~ ref('touched_visitors'))]) }}",
+              "{{ delete_touched([('event_key', 'select event_key from ' ~ ref('touched_offline_events'))]) }}"]) }}
 -- depends_on: {{ ref('previous_users') }} {{ ref('touched_visitors') }} {{ ref('touched_offline_events') }}
 with online as (
     select events.*, {{ is_transaction('events.event_name') }} as is_transaction
