@@ -44,7 +44,7 @@ _EVENT = (
     Column(
         "timezone_offset_minutes",
         "int",
-        "Client's offset from UTC, minutes east; the sign of 0.10 is mended.",
+        "Client's offset from UTC, minutes east.",
     ),
     Column("session_id", "string", "Session id of the SDK."),
     Column("user_id", "string", "Id of the browser or device: body, else cookie, else EdgeTag header."),
@@ -88,7 +88,7 @@ _DEVICE = (
     Column("device_type", "string", "`desktop`, `mobile`, `tablet`, `tv`, `bot` or `other`."),
     Column("device_brand", "string", "Brand of the device."),
     Column("device_model", "string", "Model of the device."),
-    Column("is_bot", "boolean", "User agent of a robot; flagged, never dropped."),
+    Column("is_bot", "boolean", "User agent of a robot or an automated browser; flagged, never dropped."),
     Column(
         "country", "string", "ISO 3166 alpha-2: CDN header, else by client address. The address is not kept."
     ),

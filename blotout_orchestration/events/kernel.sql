@@ -1,4 +1,5 @@
--- One landed line in, its events out. `/*name*/` stands for a piece built in kernel_sql.py from fields.py.
+-- One landed line in, its events out. A name between comment marks stands for a piece that kernel_sql.py
+-- builds from fields.py.
 -- Every document is parsed once; TRY and CASE keep one bad line from failing the others.
 with requests as (
   select *, try(from_json(line, /*request*/)) as r
