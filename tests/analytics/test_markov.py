@@ -108,8 +108,8 @@ def test_recorded_paths_agree_with_channel_attribution_within_its_own_error(
         "total_null",
         order=order,
         sep=">",
-        nsim_start=4e6,
-        seed=7,
+        nsim_start=1.6e7,
+        seed=31337,
         verbose=False,
         flg_pro=False,
     ).set_index("channel_name")
@@ -122,5 +122,7 @@ def test_recorded_paths_agree_with_channel_attribution_within_its_own_error(
         assert sum(exact.values()) == pytest.approx(total)
         assert set(exact) == set(simulated.index)
         for channel, credit in exact.items():
-            # It stops at 5 %; a channel below 1 % of the total is simulated too rarely for that.
-            assert simulated[column][channel] == pytest.approx(credit, rel=0.05, abs=0.001 * total), channel
+            # Its own error is 3 to 5 % and shrinks with more walks; channels of a few conversions are seen
+            # in a handful of walks only, so below 0.1 % of the total half of that is allowed.
+            allowed = max(0.05 * credit, 0.0005 * total if credit < 0.001 * total else 0.0)
+            assert simulated[column][channel] == pytest.approx(credit, rel=0, abs=allowed), channel
