@@ -116,7 +116,7 @@ def _group_paths(group: Group, column: str) -> tuple[tuple[str, str], ...]:
 
 
 def _conflict(value: str, text: str) -> str:
-    return f"({value} is null and {text} <> '' and trim({text}) <> '')"
+    return f"(case when {value} is null and {text} <> '' then trim({text}) <> '' else false end)"
 
 
 def _entry(name: str, value: str, text: str) -> str:
