@@ -30,7 +30,7 @@ with requests as (
   from bodies
 ), listed as (
   select *,
-    case when len(b.events) > 0 or (b.events is null and action is not null and ltrim(document) ^@ '{') then null
+    case when len(b.events) > 0 or (b.events is null and action is not null and ltrim(document) ^@ '{' and json_valid(document)) then null
       when document is null or not json_valid(document) then
         case when body is null then 'invalid_json'
           when trim(body) = '' then 'empty_body'
@@ -49,7 +49,7 @@ with requests as (
       when action = 'data' and json_type(b.data) = 'OBJECT' and len(json_keys(b.data)) > 1
         then list_transform(json_keys(b.data), lambda k: json_object(k, json_extract(b.data,
           '/' || replace(replace(k, '~', '~0'), '/', '~1'))))
-      else [cast(document as json)] end as events
+      else [try_cast(document as json)] end as events
   from listed
 ), expanded as (
   select * exclude (events), unnest(events) as event, unnest(range(len(events))) as landing_index
