@@ -90,7 +90,9 @@ def people(lake: Lake) -> set[frozenset[Node]]:
 
 def person_of(lake: Lake, name: str) -> str:
     """The global_user_id of a named node."""
-    found = {(r["id_type"], r["provider"], r["id"]): r["global_user_id"] for r in lake.read(ID_GRAPH).to_pylist()}
+    found = {
+        (r["id_type"], r["provider"], r["id"]): r["global_user_id"] for r in lake.read(ID_GRAPH).to_pylist()
+    }
     return str(found[node(name)])
 
 

@@ -1,0 +1,165 @@
+"""Stitching against scipy's own time: python benchmarks/stitching.py [--edges 5000000] [--repeat 1]
+
+Makes a random graph with one giant and many small components, keeps its edges as the table id_edges, and
+times in one process: scipy alone (np.unique of the ids as read, connected_components), a full stitching run
+(table read, components, id_graph written) and a run with 1 % more edges. The rules are off, so that scipy and
+the run find the same components; the third line repeats the increment with the default limits on a graph of
+small components, where they cost their share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from blotout_orchestration.id_graph.contract import ID_EDGES
+from blotout_orchestration.id_graph.rules import Rules
+from blotout_orchestration.id_graph.stitch import stitch
+from blotout_orchestration.lake import Lake
+from blotout_orchestration.settings import Settings
+
+START_US = 1_767_225_600_000_000
+NO_RULES = Rules(limits={}, maximum_links={}, maximum_ids_per_person=None)
+
+
+class TableSource:
+    """Edges made beforehand, by batch."""
+
+    name = "benchmark"
+
+    def __init__(self) -> None:
+        self.tables: dict[str, pa.Table] = {}
+
+    def batches(self, lake: Lake, connection: Any, held: Mapping[str, str]) -> dict[str, str]:
+        return {name: str(table.num_rows) for name, table in self.tables.items()}
+
+    def edges(self, lake: Lake, connection: Any, batches: Sequence[str], rules: Rules) -> pa.Table:
+        return pa.concat_tables([self.tables[name] for name in batches])
+
+
+def numbers(edges: int, giant: bool, random: np.random.Generator) -> tuple[Any, Any, int]:
+    """Pairs (user, other id): an hour-glass of one giant (60 % of the ids) and small components beside it."""
+    people = max(int(edges * 0.3), 10)
+    devices = random.integers(0, people, edges)
+    others = random.integers(0, 4, edges) + devices * 4
+    if giant:
+        inside = random.random(edges) < 0.55
+        span = int(people * 0.45)
+        devices[inside] = random.integers(0, span, int(inside.sum()))
+        others[inside] = random.integers(0, span * 4, int(inside.sum()))
+    return devices, others, people
+
+
+def edge_table(batch: str, left: Any, right: Any, offset: int, random: np.random.Generator) -> pa.Table:
+    """Rows of id_edges: browsers (36 characters, as the SDK makes them) linked to map ids and e-mail hashes."""
+    import duckdb
+
+    seen = START_US + random.integers(0, 10**12, len(left))
+    pairs = pa.table({"l": left, "r": right, "seen": seen})
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    connection.register("pairs", pairs)
+    rows = connection.sql(
+        f"""select '{batch}' as batch, make_timestamptz({START_US + offset}) as batch_hour,
+                   case when r % 2 = 0 then 'core_events.map_id' else 'core_events.persona_email' end as source,
+                   'user_id' as id_a_type, null::varchar as id_a_provider, md5('u' || l)::uuid::varchar as id_a,
+                   case when r % 2 = 0 then 'map_id' else 'email_sha256' end as id_b_type,
+                   case when r % 2 = 0 then 'shopify' end as id_b_provider,
+                   md5('o' || r)::uuid::varchar as id_b,
+                   make_timestamptz(seen) as first_seen, make_timestamptz(seen + 1000) as last_seen,
+                   1::bigint as count from pairs"""
+    ).to_arrow_table()
+    return rows.cast(ID_EDGES.arrow_schema)
+
+
+def scipy_alone(lake: Lake) -> int:
+    """The baseline: ids as read, np.unique, scipy's connected components."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    rows = lake.read(ID_EDGES, columns=("id_a", "id_b"))
+    ids = np.concatenate([rows[name].to_numpy(zero_copy_only=False) for name in ("id_a", "id_b")])
+    started = time.perf_counter()
+    names, codes = np.unique(ids.astype("S36"), return_inverse=True)
+    pairs = (codes[: rows.num_rows], codes[rows.num_rows :])
+    weights = np.ones(rows.num_rows, np.bool_)
+    graph = coo_matrix((weights, pairs), shape=(len(names), len(names)))
+    found, _ = connected_components(graph, directed=False)
+    scipy_alone.seconds = time.perf_counter() - started  # type: ignore[attr-defined]
+    return int(found)
+
+
+def timed(action: Callable[[], Any]) -> tuple[Any, float, float]:
+    """Result, wall seconds and CPU seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = action()
+    return result, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def measure(edges: int, giant: bool, rules: Rules, seed: int) -> dict[str, Any]:
+    """One lake: full run, scipy, one per cent more."""
+    random = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(Settings(_env_file=None, blotout_home=Path(folder)))  # type: ignore[call-arg]
+        source = TableSource()
+        left, right, people = numbers(edges, giant, random)
+        source.tables["base"] = edge_table("base", left, right, 0, random)
+        first, load, _ = timed(lambda: stitch(lake, rules=rules, run_id="load", sources=[source]))
+        print(f"loaded {edges:,} edges in {load:.1f} s: {first.ids:,} ids, {first.people:,} people", flush=True)
+        full, full_wall, full_cpu = timed(
+            lambda: stitch(lake, rules=rules, run_id="full", sources=[source], full=True)
+        )
+        components, _, _ = timed(lambda: scipy_alone(lake))
+        more = max(edges // 100, 1)
+        ends = random.integers(0, people, more), random.integers(0, people * 4, more)
+        source.tables["more"] = edge_table("more", *ends, 3_600_000_000, random)
+        added, more_wall, more_cpu = timed(lambda: stitch(lake, rules=rules, run_id="more", sources=[source]))
+        check = stitch(lake, rules=rules, run_id="check", sources=[source], full=True, dry_run=True)
+        assert (check.ids, check.people) == (added.ids, added.people), "increment differs from a rebuild"
+        return {
+            "ids": full.ids,
+            "people": full.people,
+            "components": components,
+            "scipy": scipy_alone.seconds,  # type: ignore[attr-defined]
+            "full": full_wall,
+            "full_cpu": full_cpu,
+            "more": more_wall,
+            "more_cpu": more_cpu,
+            "merges": added.merges,
+            "touched": added.touched_components,
+        }
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--edges", type=int, default=5_000_000)
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    cases = [
+        ("one giant, no rules", True, NO_RULES),
+        ("small components, default rules", False, Rules(limits={"map_id": 50, "email_sha256": 50})),
+    ]
+    for name, giant, rules in cases:
+        row = measure(options.edges, giant, rules, options.seed)
+        print(f"\n{name}: {row['ids']:,} ids, {row['people']:,} people, {row['components']:,} components")
+        print(f"  {'scipy alone':34} {row['scipy']:8.2f} s   1.00")
+        print(
+            f"  {'full run':34} {row['full']:8.2f} s   {row['full'] / row['scipy']:.2f} of scipy (target 1.5)"
+            f"   CPU {row['full_cpu']:.1f} s"
+        )
+        print(
+            f"  {'+1 % edges':34} {row['more']:8.2f} s   {row['more'] / row['full']:.1%} of full (target 5 %)"
+            f"   CPU {row['more_cpu']:.1f} s, {row['touched']:,} touched, {row['merges']:,} merged"
+        )
+
+
+if __name__ == "__main__":
+    main()
