@@ -126,6 +126,7 @@ def test_a_line_that_is_not_utf8_is_kept_as_base64_and_harms_no_other(lake: Lake
         ('"text"', "not_an_object"),
         ("{}", "unknown_format"),
         (request("{broken"), "invalid_body"),
+        (request('{"eventName": "cut', path="/tag"), "invalid_body"),
         (request(""), "empty_body"),
         (request("[]"), "not_an_object"),
         (request({"hello": 1}), "unknown_format"),
