@@ -5,6 +5,7 @@ Belongs here: append, replace, retry, the bound on kept snapshots. What the rows
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import time
@@ -13,10 +14,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.expressions import BooleanExpression
-from pyiceberg.table import Table, TableProperties
+from pyiceberg.io.pyarrow import _dataframe_to_data_files
+from pyiceberg.table import Table, TableProperties, Transaction
+from pyiceberg.table.metadata import TableMetadata
 from sqlalchemy.exc import DBAPIError
 
 Result = TypeVar("Result")
@@ -56,7 +60,12 @@ def append_rows(catalog: Catalog, identifier: str, rows: pa.Table, properties: d
     """Append rows; an empty append makes no commit."""
     if rows.num_rows == 0:
         return
-    with_retries(lambda: catalog.load_table(identifier).append(rows, snapshot_properties=properties))
+
+    def attempt() -> None:
+        with catalog.load_table(identifier).transaction() as transaction:
+            _append(transaction, rows, properties)
+
+    with_retries(attempt)
 
 
 def replace_rows(
@@ -76,9 +85,49 @@ def replace_rows(
                     warnings.filterwarnings("ignore", "Delete operation did not match any records")
                     transaction.delete(where, snapshot_properties=properties)
             if rows.num_rows:
-                transaction.append(rows, snapshot_properties=properties)
+                _append(transaction, rows, properties)
 
     with_retries(attempt)
+
+
+def _append(transaction: Transaction, rows: pa.Table, properties: dict[str, str]) -> None:
+    """As `transaction.append`, but cut into partitions in one pass.
+
+    pyiceberg 0.12 filters all rows once for each partition: 90 days of 100,000 events took it 94 s.
+    """
+    table, counter = transaction._table, itertools.count(0)
+    with transaction._append_snapshot_producer(properties) as producer:
+        for part in partition_slices(transaction.table_metadata, rows):
+            files = _dataframe_to_data_files(
+                transaction.table_metadata, part, table.io, producer.commit_uuid, counter
+            )
+            for file in files:
+                producer.append_data_file(file)
+
+
+def partition_slices(metadata: TableMetadata, rows: pa.Table) -> list[pa.Table]:
+    """The rows cut into one table a partition, in the order of their first rows; uncut without partitions.
+
+    Tables of this platform have at most one partition field.
+    """
+    spec = metadata.spec()
+    if spec.is_unpartitioned():
+        return [rows]
+    source = metadata.schema().find_field(spec.fields[0].source_id)
+    keys = spec.fields[0].transform.pyarrow_transform(source.field_type)(rows.column(source.name))
+    distinct = keys.unique() if isinstance(keys, pa.ChunkedArray) else pa.chunked_array([keys]).unique()
+    if len(distinct) == 1:
+        return [rows]
+    codes = pc.index_in(keys, value_set=distinct)
+    order = pc.sort_indices(pa.table({"code": codes}), [("code", "ascending")])
+    ordered = rows.take(order).combine_chunks()
+    sizes = pc.value_counts(codes).to_pylist()
+    counts = {entry["values"]: entry["counts"] for entry in sizes}
+    offset, slices = 0, []
+    for code in range(len(distinct)):
+        slices.append(ordered.slice(offset, counts[code]))
+        offset += counts[code]
+    return slices
 
 
 def replace_with_files(
