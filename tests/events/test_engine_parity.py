@@ -138,10 +138,10 @@ def test_both_engines_give_the_same_rows_in_every_column(
 
 @pytest.mark.spark
 def test_a_job_that_fails_names_its_error_and_commits_nothing(tmp_path: Path) -> None:
-    lake = _lake(tmp_path / "spark", "spark-of-nowhere")
+    lake = _lake(tmp_path / "spark", "yarn")
     put(lake, [request(batch(event()))])
     said: list[str] = []
-    with pytest.raises(SparkJobError, match="spark-of-nowhere"):
+    with pytest.raises(SparkJobError, match="yarn"):
         flatten_hours(lake, [HOUR], engine="spark", run_id="fails", progress=said.append)
     assert said
     assert pending_hours(lake) == [HOUR]
