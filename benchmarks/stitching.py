@@ -112,7 +112,9 @@ def measure(edges: int, giant: bool, rules: Rules, seed: int) -> dict[str, Any]:
         left, right, people = numbers(edges, giant, random)
         source.tables["base"] = edge_table("base", left, right, 0, random)
         first, load, _ = timed(lambda: stitch(lake, rules=rules, run_id="load", sources=[source]))
-        print(f"loaded {edges:,} edges in {load:.1f} s: {first.ids:,} ids, {first.people:,} people", flush=True)
+        print(
+            f"loaded {edges:,} edges in {load:.1f} s: {first.ids:,} ids, {first.people:,} people", flush=True
+        )
         full, full_wall, full_cpu = timed(
             lambda: stitch(lake, rules=rules, run_id="full", sources=[source], full=True)
         )

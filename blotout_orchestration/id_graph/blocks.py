@@ -47,5 +47,7 @@ def _checked(ids: Iterable[str], id_type: str | None) -> list[str]:
 
 
 def _these(ids: list[str], id_type: str | None) -> BooleanExpression:
-    kind: BooleanExpression = IsNull("id_type") if id_type is None else EqualTo("id_type", id_type)
-    return And(In("id", ids), kind)
+    kind: BooleanExpression = IsNull(term="id_type")
+    if id_type is not None:
+        kind = EqualTo(term="id_type", value=id_type)
+    return And(In("id", ids), kind)  # type: ignore[misc,call-arg]

@@ -23,7 +23,8 @@ def connected(nodes: int, left: Any, right: Any) -> Integers:
         return np.zeros(0, np.int64)
     graph = coo_matrix((np.ones(len(left), np.bool_), (left, right)), shape=(nodes, nodes))
     _, labels = connected_components(graph, directed=False)
-    return labels.astype(np.int64)
+    result: Integers = labels.astype(np.int64)
+    return result
 
 
 def canonical_nodes(evidence: Evidence, labels: Integers) -> Integers:

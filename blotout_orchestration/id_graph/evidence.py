@@ -157,7 +157,7 @@ def _sources(rows: pa.Table, linked: Any, codes: Any, nodes: int) -> tuple[Integ
     frame = pandas.DataFrame(dict(enumerate(words)))
     if len(words) == 1:
         sets, distinct = pandas.factorize(words[0])
-        masks = [(int(mask),) for mask in distinct]
+        masks: list[tuple[int, ...]] = [(int(mask),) for mask in distinct]
     else:
         grouped = frame.groupby(list(frame.columns), sort=False)
         sets = grouped.ngroup().to_numpy()

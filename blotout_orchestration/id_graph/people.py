@@ -96,11 +96,11 @@ def _limited(
     links = np.flatnonzero(followed & crowded[persons[evidence.left]])
     refused: list[Refusal] = []
     for left, right, seen_at in _in_order(evidence, rules, links):
-        kind = union.join(int(position[left]), int(position[right]))
-        if kind is not None:
-            id_type, provider = evidence.kind_names[kind]
+        broken = union.join(int(position[left]), int(position[right]))
+        if broken is not None:
+            id_type, provider = evidence.kind_names[broken]
             name = f"{id_type} of {provider}" if provider else id_type
-            detail = f"a person may have {limits[kind]} {name}"
+            detail = f"a person may have {limits[broken]} {name}"
             refused.append(Refusal("limit", detail, left, right, seen_at))
     # A link refused early can be met by another way later: then nothing was kept apart.
     refusals += [

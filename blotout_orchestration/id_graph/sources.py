@@ -42,7 +42,7 @@ class EventsSource:
             datetime.strptime(b.split("/")[1], _HOUR_FORMAT).replace(tzinfo=UTC) for b in sorted(batches)
         ]
         texts = [hour.isoformat() for hour in hours]
-        where: BooleanExpression = In("arrival_hour", texts)
+        where: BooleanExpression = In("arrival_hour", texts)  # type: ignore[misc,call-arg]
         if len(hours) > _LISTED_HOURS:
             where = And(
                 GreaterThanOrEqual("arrival_hour", texts[0]), LessThanOrEqual("arrival_hour", texts[-1])

@@ -47,6 +47,7 @@ class StitchResult:
 
     ids: int = 0
     people: int = 0
+    people_change: int = 0
     redirects: int = 0
     new_ids: int = 0
     changed_batches: int = 0
@@ -262,6 +263,7 @@ def _result(space: Workspace, work: batches.Work, touched: int, dry_run: bool) -
     return StitchResult(
         ids=held[0] - old[0] + new[0],
         people=held[1] - old[1] + new[1],
+        people_change=new[1] - old[1],
         redirects=redirects[0] - redirects[1] + redirects[2],
         new_ids=new_ids,
         changed_batches=len(work.replaced),

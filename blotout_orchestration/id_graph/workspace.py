@@ -155,7 +155,7 @@ class Workspace:
 
 def edges_of(batches: Sequence[str]) -> BooleanExpression:
     """The rows of id_edges of some batches."""
-    return In("batch", list(batches))
+    return In("batch", list(batches))  # type: ignore[misc,call-arg]
 
 
 def _blocked(name: str) -> str:
