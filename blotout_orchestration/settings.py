@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         "Assumed start of the cron jobs.",
         "a date and time in ISO 8601",
         "1977-10-01 00:00:00",
-        compatibility="Checked and kept, without effect: hours begin with EVENTS_START_HOUR.",
+        compatibility="Checked and kept, without effect: see EVENTS_START_HOUR.",
     )
     events_incremental_schedule_interval: fields.Cron = cron_setting(
         "0 * * * *", "When the click stream is processed."

@@ -78,7 +78,9 @@ def pending() -> None:
     from blotout_orchestration.events.processing import pending_hours
     from blotout_orchestration.lake import Lake
 
-    hours = list(pending_hours(Lake(current_settings())))
+    settings = current_settings()
+    start = settings.events_start_hour
+    hours = pending_hours(Lake(settings), since=datetime.fromisoformat(start) if start else None)
     for hour in hours:
         echo(f"{hour:%Y-%m-%dT%H}")
     typer.echo(f"{len(hours)} hour{'' if len(hours) == 1 else 's'} pending", err=True)

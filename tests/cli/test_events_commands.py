@@ -64,6 +64,16 @@ def test_a_folder_by_hour_keeps_its_hours_and_landing_twice_adds_nothing(
     assert ": 0 landed," in again.stdout
 
 
+def test_hours_before_the_first_hour_to_process_are_not_pending(
+    blotout: Any, ground: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [_request("one", "2026-03-05T17:30:00Z"), _request("two", "2026-03-05T18:30:00Z")]
+    Path("requests.jsonl").write_text("\n".join(lines))
+    blotout("land", "requests.jsonl")
+    monkeypatch.setenv("EVENTS_START_HOUR", "2026-03-05T19+01:00")
+    assert blotout("events", "pending").stdout == "2026-03-05T18\n"
+
+
 def test_a_damaged_file_is_named_and_its_readable_part_landed(blotout: Any, ground: Lake) -> None:
     lines = "".join(_request(str(number), "2026-03-05T17:30:00Z") + "\n" for number in range(2000))
     Path("cut.jsonl.gz").write_bytes(gzip.compress(lines.encode())[:-2000])

@@ -27,7 +27,7 @@ def test_every_setting_has_a_row_of_five_cells() -> None:
 
 def test_every_variable_that_the_document_names_exists() -> None:
     names = set(re.findall(r"`([A-Z][A-Z_]+)(?:=|`|/)", DOCUMENT.read_text(encoding="utf-8")))
-    assert names - {"NAME", "PASSWORD", "AWS_ENDPOINT_URL", "DEBUG", "INFO", "WARNING", "ERROR"} <= {
+    assert names - {"NAME", "NULL", "PASSWORD", "AWS_ENDPOINT_URL", "DEBUG", "INFO", "WARNING", "ERROR"} <= {
         name.upper() for name in Settings.model_fields
     }
 
