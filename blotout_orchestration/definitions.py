@@ -58,9 +58,9 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BetaWarning)
-        assets = with_source_code_references(assets)
+        documented = with_source_code_references(assets)
     return Definitions(
-        assets=assets,
+        assets=documented,
         asset_checks=[*events_checks(lake), *id_graph_checks(lake), *analytics_checks(lake)],
         jobs=[events, id_graph_job(), *analytics_jobs(), main],
         schedules=[events_schedule(lake, events)],

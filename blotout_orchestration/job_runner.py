@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagster import AssetKey, DagsterInstance, JobDefinition
 
@@ -26,9 +26,6 @@ from blotout_orchestration.platform.runs import (
     worker_of_this_process,
 )
 from blotout_orchestration.settings import Settings
-
-if TYPE_CHECKING:
-    from dagster._utils.error import SerializableErrorInfo
 
 MAXIMUM_GAP = timedelta(days=7)
 """A longer pause between pending hours begins a run of its own."""
@@ -170,7 +167,7 @@ def _execute(
     return bool(result.success)
 
 
-def _first_error(error: SerializableErrorInfo) -> str:
+def _first_error(error: Any) -> str:
     """The message of the innermost cause, on one line."""
     while error.cause is not None:
         error = error.cause

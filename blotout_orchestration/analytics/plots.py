@@ -1,20 +1,16 @@
 """Pictures of the reports as PNG bytes, for asset metadata and mails.
 
-Belongs here: drawing rows that were already computed. Reading and computing them does not. Matplotlib is
-imported inside the functions and used without its global state, so that runs can draw in parallel.
-Colours: Okabe and Ito (2008), Color Universal Design, and viridis; both are safe for colour-blind readers.
+Belongs here: drawing rows that were already computed. Reading and computing them does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from io import BytesIO
-from typing import Any
+from datetime import date
 
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442")
-"""Okabe-Ito colours, in an order whose neighbours differ in lightness too."""
+from blotout_orchestration.platform.figures import PALETTE, new_figure, png, say_instead
+
 MAXIMUM_COHORTS = 24
 MAXIMUM_PERIODS = 24
 MAXIMUM_CHANNELS = 12
@@ -40,36 +36,6 @@ class ChannelCredit:
     amount: float
 
 
-@dataclass(frozen=True)
-class HourVolume:
-    """Events of one hour of arrival by where they ended."""
-
-    hour: datetime
-    good: int
-    bad: int
-    duplicate: int
-
-
-def _png(figure: Any) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
-
-
-def _blank(axes: Any, text: str) -> None:
-    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, fontsize=12)
-    axes.set_axis_off()
-
-
 def retention_heat_map(cells: Sequence[RetentionCell], title: str = "Retention") -> bytes:
     """A cohort table as heat map: cohorts down, periods across, unfinished periods hatched.
 
@@ -82,11 +48,11 @@ def retention_heat_map(cells: Sequence[RetentionCell], title: str = "Retention")
     cohorts = sorted({cell.cohort_start for cell in cells})[-MAXIMUM_COHORTS:]
     shown = [c for c in cells if c.cohort_start in set(cohorts) and c.period_number < MAXIMUM_PERIODS]
     if not shown:
-        figure, axes = _figure(6, 2)
-        _blank(axes, f"{title}: no cohort yet")
-        return _png(figure)
+        figure, axes = new_figure(6, 2)
+        say_instead(axes, f"{title}: no cohort yet")
+        return png(figure)
     periods = max(cell.period_number for cell in shown) + 1
-    figure, axes = _figure(2.8 + 0.55 * max(periods, 6), 1.5 + 0.32 * max(len(cohorts), 3))
+    figure, axes = new_figure(2.8 + 0.55 * max(periods, 6), 1.5 + 0.32 * max(len(cohorts), 3))
     rates = np.full((len(cohorts), periods), np.nan)
     rows = {cohort: row for row, cohort in enumerate(cohorts)}
     for cell in shown:
@@ -115,7 +81,7 @@ def retention_heat_map(cells: Sequence[RetentionCell], title: str = "Retention")
         image, ax=axes, fraction=0.04, pad=0.02, format=lambda rate, _: f"{100 * rate:.0f} %"
     )
     bar.ax.tick_params(labelsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def attribution_bars(
@@ -131,16 +97,16 @@ def attribution_bars(
         size[credit.channel] = size.get(credit.channel, 0.0) + abs(credit.amount)
     ranked = sorted(size, key=lambda channel: (-size[channel], channel))
     if not ranked:
-        figure, axes = _figure(6, 2)
-        _blank(axes, f"{title}: no conversion yet")
-        return _png(figure)
+        figure, axes = new_figure(6, 2)
+        say_instead(axes, f"{title}: no conversion yet")
+        return png(figure)
     kept = set(ranked if len(ranked) <= MAXIMUM_CHANNELS else ranked[: MAXIMUM_CHANNELS - 1])
     rows = [channel for channel in ranked if channel in kept] + ["(other)"] * (len(kept) < len(ranked))
     amounts = {(model, channel): 0.0 for model in models for channel in rows}
     for credit in credits:
         amounts[credit.model, credit.channel if credit.channel in kept else "(other)"] += credit.amount
     thick = 0.84 / len(models)
-    figure, axes = _figure(9, 1.2 + 0.095 * len(rows) * max(len(models), 4))
+    figure, axes = new_figure(9, 1.2 + 0.095 * len(rows) * max(len(models), 4))
     for number, model in enumerate(models):
         axes.barh(
             [row + (number + 0.5) * thick - 0.42 for row in range(len(rows))],
@@ -160,35 +126,4 @@ def attribution_bars(
     axes.set_xlabel(unit)
     axes.set_title(title, fontsize=11, loc="left")
     axes.legend(fontsize=8, frameon=False, loc="lower right")
-    return _png(figure)
-
-
-def hourly_volume(hours: Sequence[HourVolume], title: str = "Events by hour of arrival") -> bytes:
-    """Stacked bars of good, bad and duplicate events; hours that are missing stay empty."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
-
-    figure, axes = _figure(10, 3.2)
-    if not hours:
-        _blank(axes, f"{title}: no hour yet")
-        return _png(figure)
-    ordered = sorted(hours, key=lambda volume: volume.hour)
-    at = [date2num(volume.hour) for volume in ordered]
-    floor = [0] * len(ordered)
-    parts = (
-        ("good", PALETTE[0], [volume.good for volume in ordered]),
-        ("duplicate", PALETTE[1], [volume.duplicate for volume in ordered]),
-        ("bad", PALETTE[6], [volume.bad for volume in ordered]),
-    )
-    for label, colour, counts in parts:
-        axes.bar(at, counts, bottom=floor, width=1 / 24, align="edge", label=label, color=colour)
-        floor = [low + count for low, count in zip(floor, counts, strict=True)]
-    locator = AutoDateLocator()
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axes.yaxis.set_major_formatter(lambda count, _: f"{count:,.0f}")
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(f"{title} (UTC)", fontsize=11, loc="left")
-    figure.legend(loc="outside upper right", ncols=3, fontsize=8, frameon=False)
-    return _png(figure)
+    return png(figure)

@@ -77,8 +77,8 @@ def unaccounted_hours(lake: Lake) -> list[str]:
     present: dict[datetime, int] = {}
     if newest:
         window = And(
-            GreaterThanOrEqual("arrival_hour", min(newest).isoformat()),
-            LessThanOrEqual("arrival_hour", max(newest).isoformat()),
+            GreaterThanOrEqual(term="arrival_hour", value=min(newest).isoformat()),
+            LessThanOrEqual(term="arrival_hour", value=max(newest).isoformat()),
         )
         rows = lake.read(CORE_EVENTS, window, columns=("arrival_hour",))
         counted = rows.group_by("arrival_hour").aggregate([([], "count_all")]).to_pylist()

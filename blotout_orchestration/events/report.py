@@ -69,15 +69,21 @@ def bad_events_metadata(reasons: dict[str, int]) -> dict[str, Any]:
     """The counts as a Markdown table, and the total as the row count."""
     from dagster import MetadataValue
 
-    lines = ["| reason | events |", "|---|---|", *(f"| `{name}` | {count} |" for name, count in reasons.items())]
+    lines = [
+        "| reason | events |",
+        "|---|---|",
+        *(f"| `{name}` | {count} |" for name, count in reasons.items()),
+    ]
     return {"dagster/row_count": sum(reasons.values()), "reasons": MetadataValue.md("\n".join(lines))}
 
 
 def volume_plot(lake: Lake) -> bytes | None:
     """Good, bad and duplicate events by hour over the newest days, as PNG; None without hours."""
-    from blotout_orchestration.analytics.plots import HourVolume, hourly_volume
+    from blotout_orchestration.events.plots import HourVolume, hourly_volume
 
-    rows = sorted(lake.read(EVENT_HOURS).to_pylist(), key=lambda row: row["arrival_hour"])[-24 * VOLUME_DAYS :]
+    rows = sorted(lake.read(EVENT_HOURS).to_pylist(), key=lambda row: row["arrival_hour"])[
+        -24 * VOLUME_DAYS :
+    ]
     if not rows:
         return None
     return hourly_volume(

@@ -7,7 +7,7 @@ Belongs here: the declaration and its translation to Iceberg and Arrow. The decl
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
@@ -116,11 +116,11 @@ class TableSpec:
             return PartitionSpec()
         name, transform = self.partition
         source = self.iceberg_schema.find_field(name).field_id
-        applied: Transform[object, object]
+        applied: Transform[Any, Any]
         if transform == "day":
-            applied, label = DayTransform(), f"{name}_day"
+            applied, label = DayTransform[Any](), f"{name}_day"
         elif transform.startswith("bucket["):
-            applied, label = BucketTransform(int(transform[7:-1])), f"{name}_bucket"
+            applied, label = BucketTransform[Any](int(transform[7:-1])), f"{name}_bucket"
         else:
             applied, label = IdentityTransform(), name
         return PartitionSpec(PartitionField(source, 1000, applied, label))

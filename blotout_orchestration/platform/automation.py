@@ -6,6 +6,7 @@ Belongs here: the automation condition that all domains share and the skip-if-ru
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from dagster import (
     AssetSelection,
@@ -15,7 +16,7 @@ from dagster import (
 )
 
 
-def follows_its_inputs() -> AutomationCondition:
+def follows_its_inputs() -> AutomationCondition[Any]:
     """Materialize once after any input was updated, when neither it nor an input is being made.
 
     Unlike the eager condition it does not wait for every hourly partition to exist, and an update that

@@ -53,9 +53,7 @@ def test_the_run_of_the_main_job_is_green(page, address):
     expect(page.get_by_text("Success").first).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    "asset", ["bad_events", "id_graph", "attribution_data_driven", "retention_chart"]
-)
+@pytest.mark.parametrize("asset", ["bad_events", "id_graph", "attribution_data_driven", "retention_chart"])
 def test_an_asset_carries_its_picture(page, address, asset):
     page.goto(f"{address}/assets/{asset}?view=events")
     page.get_by_text("Show Markdown").first.wait_for()
