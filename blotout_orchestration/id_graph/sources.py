@@ -45,7 +45,8 @@ class EventsSource:
         where: BooleanExpression = In("arrival_hour", texts)  # type: ignore[misc,call-arg]
         if len(hours) > _LISTED_HOURS:
             where = And(
-                GreaterThanOrEqual("arrival_hour", texts[0]), LessThanOrEqual("arrival_hour", texts[-1])
+                GreaterThanOrEqual(term="arrival_hour", value=texts[0]),
+                LessThanOrEqual(term="arrival_hour", value=texts[-1]),
             )
         lake.register(connection, "changed_events", CORE_EVENTS, where=where)
         connection.register(
