@@ -56,9 +56,7 @@ def stitching(options: argparse.Namespace) -> list[Figure]:
         row = measure(edges, giant, rules, 7)
         judged = not options.quick
         figures += [
-            Figure(
-                f"{name}: full", row["full"], "s", "scipy alone", row["scipy"], 1.5 if judged else None
-            ),
+            Figure(f"{name}: full", row["full"], "s", "scipy alone", row["scipy"], 1.5 if judged else None),
             Figure(f"{name}: +1 %", row["more"], "s", "full", row["full"], 0.05 if judged else None),
         ]
     return figures

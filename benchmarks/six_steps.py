@@ -75,11 +75,13 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     runs = 3 if options.quick else 5
     slow_runs = 1 if options.quick else runs
     ours = _measure_instance("this repository's", _our_module(), REPOSITORY / "dagster.yaml", runs)
-    defaults = _measure_instance("Dagster's defaults", MODULE.format(imported="", executor=""), None, slow_runs)
+    defaults = _measure_instance(
+        "Dagster's defaults", MODULE.format(imported="", executor=""), None, slow_runs
+    )
     name = "Dagster's defaults"
 
     def median(kind: str, timings: list[Timing]) -> float:
-        return statistics.median(getattr(timing, kind) for timing in timings)
+        return float(statistics.median(getattr(timing, kind) for timing in timings))
 
     return [
         Figure(

@@ -51,11 +51,11 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     """Median seconds of each job and of the whole tick, after the long history and after a day."""
     size = QUICK if options.quick else FULL
     with _folder(options.keep) as folder:
-        store, noon = _make_store(folder / "store", size)
+        store, noon = make_store(folder / "store", size)
         homes = {"a day": folder / "day", f"{size.days} days": folder / "history"}
         for (name, home), days in zip(homes.items(), (1, size.days), strict=True):
             progress(f"history of {name}")
-            part = _history(store, folder / f"store-{home.name}", noon - timedelta(days=days), noon)
+            part = history(store, folder / f"store-{home.name}", noon - timedelta(days=days), noon)
             _blotout(home, "demo", "land", "--folder", str(part))
             progress(f"history of {name}: built in {_blotout(home, 'run', BULK_JOB).wall:.0f} s")
         ticks: dict[str, list[dict[str, Seconds]]] = {name: [] for name in homes}
@@ -71,7 +71,7 @@ def measure(options: argparse.Namespace) -> list[Figure]:
 
 def _figures(size: Size, long: list[dict[str, Seconds]], short: list[dict[str, Seconds]]) -> list[Figure]:
     def median(ticks: list[dict[str, Seconds]], names: tuple[str, ...], kind: str) -> float:
-        return statistics.median(sum(getattr(tick[name], kind) for name in names) for tick in ticks)
+        return float(statistics.median(sum(getattr(tick[name], kind) for name in names) for tick in ticks))
 
     def figure(label: str, names: tuple[str, ...], kind: str, target: float | None = None) -> Figure:
         values = median(long, names, kind), median(short, names, kind)
@@ -89,7 +89,7 @@ def _figures(size: Size, long: list[dict[str, Seconds]], short: list[dict[str, S
     return figures
 
 
-def _make_store(folder: Path, size: Size) -> tuple[Path, datetime]:
+def make_store(folder: Path, size: Size) -> tuple[Path, datetime]:
     """The demo store, and noon of its last day, up to which history goes."""
     from blotout_orchestration.demo.options import DemoOptions
     from blotout_orchestration.demo.store import generate, write, written_options
@@ -110,7 +110,7 @@ def _hours_with_events(store: Path, first: datetime) -> list[datetime]:
     return [hour for hour in hours if (store / "requests" / hour_folder(hour)).is_dir()]
 
 
-def _history(store: Path, part: Path, start: datetime, end: datetime) -> Path:
+def history(store: Path, part: Path, start: datetime, end: datetime) -> Path:
     """A store of what arrived from `start` to before `end`; of offline rows those that happened by then."""
     from blotout_orchestration.lake.layers import hour_folder
 
@@ -169,10 +169,10 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(text)
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work there and keep store and homes")
     parser.add_argument("--hours", type=int, metavar="N", help=f"hours to run; default {FULL.hours}")
 
 
 if __name__ == "__main__":
-    benchmark_main("tick", measure, __doc__, extend=_options)
+    benchmark_main("tick", measure, __doc__, extend=add_options)
