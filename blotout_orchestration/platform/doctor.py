@@ -13,7 +13,7 @@ from pathlib import Path
 
 from blotout_orchestration.platform import doctor_checks as checks
 from blotout_orchestration.platform.doctor_checks import Finding
-from blotout_orchestration.setting_fields import MASK
+from blotout_orchestration.platform.variables import scrubbed
 from blotout_orchestration.settings import ENV_FILE, Settings
 
 DEADLINE_SECONDS = 60.0
@@ -68,17 +68,3 @@ def _within(check: Check, settings: Settings, deadline: float) -> Finding:
         return answers.get(timeout=deadline)
     except queue.Empty:
         return Finding("wrong", f"no answer within {deadline:g} s; is the host reachable?")
-
-
-def scrubbed(settings: Settings, text: str) -> str:
-    """A text of others, on one line and without any secret of the settings."""
-    secrets = [settings.catalog_uri or ""]
-    if settings.catalog_uri and "@" in settings.catalog_uri:
-        credentials = settings.catalog_uri.partition("//")[2].rpartition("@")[0]
-        secrets += [credentials, credentials.partition(":")[2]]
-    if settings.superset_password:
-        secrets.append(settings.superset_password.get_secret_value())
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, MASK)
-    return " ".join(text.split())

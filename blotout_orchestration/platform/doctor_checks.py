@@ -90,14 +90,14 @@ def _folder(folder: Path, variable: str) -> Finding:
 
 def catalog(settings: Settings) -> Finding:
     """The catalog opens and lists its schemas."""
-    from blotout_orchestration.lake import Lake
+    from blotout_orchestration.platform.lake_views import open_catalog
 
     if settings.catalog_uri is None and not (settings.blotout_home / "catalog.db").exists():
         return Finding("ok", "not there yet, is made at the first use")
     try:
-        namespaces = Lake(settings).catalog.list_namespaces()
+        namespaces = open_catalog(settings).list_namespaces()
     except Exception as error:
-        return Finding("wrong", f"cannot be opened; check CATALOG_URI: {reason(error)}")
+        return Finding("wrong", reason(error))
     return Finding("ok", f"opens, {len(namespaces)} schemas")
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.platform.query_text import QueryError
+from blotout_orchestration.platform.variables import scrubbed
 from blotout_orchestration.settings import Settings
 
 if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
     from pyiceberg.types import IcebergType
 
@@ -32,16 +35,40 @@ _SIMPLE = {
 }
 
 
+class CatalogError(BlotoutError):
+    """The catalog of the lake cannot be opened."""
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """The lake's catalog, tried once: a database that does not answer is told at once, not after retries.
+
+    Raises CatalogError.
+    """
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from blotout_orchestration.lake import Lake
+
+    uri = settings.catalog_uri or f"sqlite:///{settings.blotout_home.absolute() / 'catalog.db'}"
+    try:
+        if uri != "glue":
+            engine = create_engine(uri)
+            inspect(engine).get_table_names()
+            engine.dispose()
+        return Lake(settings).catalog
+    except (SQLAlchemyError, ValueError) as error:
+        reason = scrubbed(settings, (str(error).strip().splitlines() or [type(error).__name__])[0])
+        raise CatalogError(f"the catalog cannot be opened; check CATALOG_URI: {reason}") from None
+
+
 def lake_tables(settings: Settings, namespaces: set[str] | None) -> dict[Identifier, Identifier]:
     """Identifiers of tables as written, by (namespace, name) in lower case; all namespaces when None.
 
     Empty when the embedded catalog has not been made yet; asking does not make it.
     """
-    from blotout_orchestration.lake import Lake
-
     if settings.catalog_uri is None and not (settings.blotout_home / "catalog.db").is_file():
         return {}
-    catalog = Lake(settings).catalog
+    catalog = open_catalog(settings)
     found: dict[Identifier, Identifier] = {}
     for namespace in catalog.list_namespaces():
         written = ".".join(namespace)

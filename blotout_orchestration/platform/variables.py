@@ -84,6 +84,20 @@ def shown(field_name: str, value: object) -> str:
     return fields.MASK if fields.is_secret(Settings.model_fields[field_name]) else str(value)
 
 
+def scrubbed(settings: Settings, text: str) -> str:
+    """A text of others, on one line and without any secret of the settings."""
+    secrets = [settings.catalog_uri or ""]
+    if settings.catalog_uri and "@" in settings.catalog_uri:
+        credentials = settings.catalog_uri.partition("//")[2].rpartition("@")[0]
+        secrets += [credentials, credentials.partition(":")[2]]
+    if settings.superset_password:
+        secrets.append(settings.superset_password.get_secret_value())
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, fields.MASK)
+    return " ".join(text.split())
+
+
 def check_value(field_name: str, text: str) -> object:
     """The value that a text gives a field, whatever the environment holds. Raises SettingsError."""
     info = Settings.model_fields[field_name]

@@ -243,6 +243,15 @@ def test_without_anything_made_yet_the_lake_is_empty_and_stays_unmade(blotout: A
     assert list(Path.cwd().iterdir()) == []
 
 
+def test_a_catalog_that_does_not_answer_is_one_message(blotout: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CATALOG_URI", "postgresql+psycopg2://user:hunter2@127.0.0.1:1/catalog")
+    result = blotout("sql", "show tables")
+    assert result.exit_code == 1
+    assert "check CATALOG_URI" in result.stderr
+    assert "Connection refused" in result.stderr
+    assert "hunter2" not in result.output
+
+
 def test_a_damaged_published_file_is_named(blotout: Any, store: Settings) -> None:
     store.published_path.write_bytes(b"not a database" * 1000)
     result = blotout("sql", "select 1")
