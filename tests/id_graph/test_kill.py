@@ -55,7 +55,9 @@ def _tables(lake: Lake) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("commits", range(7))
-def test_a_run_killed_before_any_of_its_commits_is_made_good_by_the_next(tmp_path: Path, commits: int) -> None:
+def test_a_run_killed_before_any_of_its_commits_is_made_good_by_the_next(
+    tmp_path: Path, commits: int
+) -> None:
     lakes = []
     for name in ("killed", "undisturbed"):
         settings = Settings(

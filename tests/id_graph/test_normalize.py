@@ -38,8 +38,24 @@ def test_phones_are_e164_or_refused(text: str, country: str | None) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, "", "  ", "nan", "None", "NULL", "undefined", "0", "000-000", "00000000-0000-0000-0000-000000000000"]
-    + ["anonymous", "Guest", "[object Object]", "-", hashlib.sha256(b"").hexdigest(), "x" * 600],
+    [
+        None,
+        "",
+        "  ",
+        "nan",
+        "None",
+        "NULL",
+        "undefined",
+        "0",
+        "000-000",
+        "00000000-0000-0000-0000-000000000000",
+        "anonymous",
+        "Guest",
+        "[object Object]",
+        "-",
+        hashlib.sha256(b"").hexdigest(),
+        "x" * 600,
+    ],
 )
 def test_junk_is_no_id_of_any_type(value: str | None) -> None:
     assert [kind for kind in NODE_TYPES if node(kind, "shopify", value, RULES)] == []
@@ -70,7 +86,9 @@ def test_a_hash_sent_and_an_address_sent_meet_in_one_node() -> None:
 
 
 def test_the_blocklist_is_a_matter_of_the_rules() -> None:
-    rules = Rules(junk_values=("house account",), junk_patterns=(r"kiosk-\d+",), junk_email_domains=("x.org",))
+    rules = Rules(
+        junk_values=("house account",), junk_patterns=(r"kiosk-\d+",), junk_email_domains=("x.org",)
+    )
     assert node("map_id", "shop", "House Account", rules) is None
     assert node("map_id", "shop", "KIOSK-17", rules) is None
     assert email_node("ann@mail.x.org", rules) is None

@@ -78,7 +78,12 @@ def test_the_chain_between_two_devices_is_explained(recorded: Lake) -> None:
     found = explain(recorded, desk, tablet)
     assert found.same_person
     assert found.links
-    ends = [found.links[0].left.id, found.links[0].right.id, found.links[-1].left.id, found.links[-1].right.id]
+    ends = [
+        found.links[0].left.id,
+        found.links[0].right.id,
+        found.links[-1].left.id,
+        found.links[-1].right.id,
+    ]
     assert desk in ends
     assert tablet in ends
     with pytest.raises(UnknownIdError, match="not in the id graph"):
