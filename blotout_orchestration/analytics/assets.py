@@ -19,6 +19,7 @@ from dagster_dbt import (
 from pydantic import Field
 
 from blotout_orchestration.analytics import pictures
+from blotout_orchestration.analytics.column_lineage import ProjectLineage
 from blotout_orchestration.analytics.data_driven import ATTRIBUTION_DATA_DRIVEN
 from blotout_orchestration.analytics.dbt_project import (
     JOB_SELECTORS,
@@ -27,6 +28,7 @@ from blotout_orchestration.analytics.dbt_project import (
     dbt_executable,
     new_target_folder,
 )
+from blotout_orchestration.analytics.lineage_metadata import with_column_metadata
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.platform.assets import OWNERS, table_metadata
 from blotout_orchestration.platform.automation import follows_its_inputs
@@ -112,7 +114,9 @@ def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: s
             )
             arguments = ["build", *(["--full-refresh"] if full_refresh else [])]
             target = new_target_folder(lake.settings, context.run_id, name, manifest)
-            yield from dbt.cli(arguments, manifest=manifest, context=context, target_path=target).stream()
+            events = dbt.cli(arguments, manifest=manifest, context=context, target_path=target).stream()
+            lineage = ProjectLineage(manifest, target)
+            yield from with_column_metadata(events, lineage, Translator().get_asset_key)
         publish(lake.settings)
 
     return layer

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from blotout_orchestration.analytics import plots
+from blotout_orchestration.events import plots as events_plots
 
 
 def _pixels(png: bytes) -> Any:
@@ -57,14 +58,14 @@ def test_bars_add_small_channels_up_and_stay_bounded() -> None:
 
 def test_hourly_volume_leaves_a_gap_for_a_missing_hour() -> None:
     start = datetime(2026, 3, 1, tzinfo=UTC)
-    hours = [plots.HourVolume(start + timedelta(hours=hour), 100, 5, 5) for hour in range(12)]
-    whole = _pixels(plots.hourly_volume(hours))
-    gap = _pixels(plots.hourly_volume([hour for hour in hours if hour.hour.hour != 6]))
+    hours = [events_plots.HourVolume(start + timedelta(hours=hour), 100, 5, 5) for hour in range(12)]
+    whole = _pixels(events_plots.hourly_volume(hours))
+    gap = _pixels(events_plots.hourly_volume([hour for hour in hours if hour.hour.hour != 6]))
     assert whole.shape == gap.shape
     assert (whole != gap).any()
 
 
-@pytest.mark.parametrize("draw", [plots.retention_heat_map, plots.attribution_bars, plots.hourly_volume])
+@pytest.mark.parametrize("draw", [plots.retention_heat_map, plots.attribution_bars, events_plots.hourly_volume])
 def test_an_empty_report_is_a_picture_that_says_so(draw: Any) -> None:
     height, width, _ = _pixels(draw([])).shape
     assert height < 500
