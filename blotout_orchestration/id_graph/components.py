@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from blotout_orchestration.id_graph.evidence import Evidence, Integers
 
@@ -37,15 +38,22 @@ def canonical_nodes(evidence: Evidence, labels: Integers) -> Integers:
     oldest = np.full(count, np.iinfo(np.int64).max)
     np.minimum.at(oldest, labels, evidence.first_seen)
     candidates = np.flatnonzero(evidence.first_seen == oldest[labels])
+    names = sorted((kind[0], kind[1] or "") for kind in evidence.kind_names)
+    rank_of = np.array([names.index((kind[0], kind[1] or "")) for kind in evidence.kind_names], np.int64)
+    # Two ids of one event are as old as each other: the type decides nearly always, without their text.
+    ranks = rank_of[evidence.kinds[candidates]] if len(candidates) else candidates
+    best = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(best, labels[candidates], ranks)
+    candidates = candidates[ranks == best[labels[candidates]]]
     canonical = np.full(count, -1, np.int64)
     canonical[labels[candidates]] = candidates
     tied = np.bincount(labels[candidates], minlength=count) > 1
     ties = candidates[tied[labels[candidates]]]
     if len(ties):
         owners = labels[ties].tolist()
-        names = evidence.names(ties)
-        # Descending, so that the smallest name of each label is written last.
-        for index in sorted(range(len(ties)), key=lambda i: (owners[i], names[i]), reverse=True):
+        ids = evidence.ids.take(pa.array(ties)).to_pylist()
+        # Descending, so that the smallest id of each label is written last.
+        for index in sorted(range(len(ties)), key=lambda i: (owners[i], ids[i]), reverse=True):
             canonical[owners[index]] = ties[index]
     return canonical
 

@@ -15,30 +15,47 @@ from blotout_orchestration.id_graph.workspace import Workspace, node_is_end, sam
 def redirects(space: Workspace, *, every: bool) -> None:
     """Make `merges_old` and `merges_new` from `graph_old`, `graph_new` and `links` (edges of this run).
 
-    `recomputed` holds the people of before whose ids are all in `graph_old`. With `every` all redirects are
-    checked (a full rebuild), otherwise those that the changed people concern.
+    `recomputed` holds the people of before whose ids are all in `graph_old`, `winners` people that stay as
+    they are and whose oldest id may not be in `graph_new`. With `every` all redirects are checked (a full
+    rebuild), otherwise those that the changed people concern.
     """
     connection = space.connection
     connection.execute(
-        """create or replace temporary table retired as
-           select global_user_id, id_type, provider, id, last_seen from graph_old
-           where is_canonical and global_user_id not in (select global_user_id from graph_new)"""
-    )
-    concerned = (
-        "true"
-        if every
-        else """new_global_user_id in (select global_user_id from retired union all from recomputed)
-                 or old_global_user_id in (select global_user_id from graph_new)
-                 or (new_global_user_id is null and exists (
-                     select 1 from graph_new as n where n.id = old_id and n.id_type = old_id_type
-                     and n.provider is not distinct from old_provider))"""
+        """create or replace temporary table alive as
+           select global_user_id, first_seen from graph_new where is_canonical
+           union
+           select global_user_id, first_seen from winners"""
     )
     connection.execute(
-        f"create or replace temporary table merges_old as select * from merges where {concerned}"
+        """create or replace temporary table retired as
+           select global_user_id, id_type, provider, id, last_seen from graph_old
+           where is_canonical and global_user_id not in (select global_user_id from alive)"""
     )
-    connection.execute(_EVIDENCE)
+    if not space.has_rows("merges"):
+        connection.execute("create or replace temporary table merges_old as select * from merges where false")
+    else:
+        concerned = "true" if every else _CONCERNED
+        connection.execute(
+            f"create or replace temporary table merges_old as select * from merges where {concerned}"
+        )
+    nothing = "" if space.has_rows("retired") else " limit 0"
+    if nothing and not space.has_rows("merges_old"):
+        connection.execute(
+            "create or replace temporary table merges_new as select * exclude (run_id, file_path, pos) "
+            "from merges where false"
+        )
+        return
+    connection.execute(_EVIDENCE + nothing)
     connection.execute(_MERGES_NEW)
 
+
+_CONCERNED = """
+    new_global_user_id in (select global_user_id from retired union all from recomputed)
+    or old_global_user_id in (select global_user_id from alive)
+    or (new_global_user_id is null and exists (
+        select 1 from graph_new as n where n.id = old_id and n.id_type = old_id_type
+        and n.provider is not distinct from old_provider))
+"""
 
 _EVIDENCE = f"""
     create or replace temporary table retired_evidence as
@@ -56,11 +73,11 @@ _EVIDENCE = f"""
         where before_a is distinct from before_b and after_a.global_user_id = after_b.global_user_id
           and (before_a in (select global_user_id from retired)
                or before_b in (select global_user_id from retired))
-    )
-    select distinct on (r.global_user_id) r.global_user_id, j.first_seen, j.source, j.id_a_type, j.id_a,
-           j.id_b_type, j.id_b
-    from retired as r join joining as j on r.global_user_id in (j.before_a, j.before_b)
-    order by r.global_user_id, j.first_seen, j.id_a_type, j.id_a, j.id_b_type, j.id_b, j.source
+    ),
+    sides as (select *, before_a as joined from joining union all select *, before_b from joining)
+    select distinct on (joined) joined as global_user_id, first_seen, source, id_a_type, id_a, id_b_type, id_b
+    from sides where joined in (select global_user_id from retired)
+    order by joined, first_seen, id_a_type, id_a, id_b_type, id_b, source
 """
 
 _MERGES_NEW = f"""
@@ -70,7 +87,7 @@ _MERGES_NEW = f"""
         from merges_old as m
         left join graph_new as n on n.id = m.old_id and n.id_type = m.old_id_type
              and n.provider is not distinct from m.old_provider
-        where m.old_global_user_id not in (select global_user_id from graph_new)
+        where m.old_global_user_id not in (select global_user_id from alive)
           and m.old_global_user_id not in (select global_user_id from retired)
     ),
     fresh as (
@@ -83,7 +100,7 @@ _MERGES_NEW = f"""
                r.id_type as old_id_type, r.provider as old_provider, r.id as old_id
         from retired as r
         left join graph_new as n on {same_node("n", "r")}
-        left join (from graph_new where is_canonical) as c on c.global_user_id = n.global_user_id
+        left join alive as c on c.global_user_id = n.global_user_id
         left join retired_evidence as e on e.global_user_id = r.global_user_id
     )
     select * exclude (run_id) from kept

@@ -92,15 +92,18 @@ def _limited(
     inside = np.flatnonzero(crowded[persons])
     position = np.full(len(evidence), -1, np.int64)
     position[inside] = np.arange(len(inside))
-    union = LimitedUnion(evidence.kinds[inside].tolist(), limits)
+    # Kinds are numbered as they were read; which of two broken limits is named must not depend on that.
+    by_name = sorted(range(len(limits)), key=lambda kind: _kind_name(evidence, kind))
+    rank = np.argsort(np.array(by_name))
+    union = LimitedUnion(rank[evidence.kinds[inside]].tolist(), [limits[kind] for kind in by_name])
     links = np.flatnonzero(followed & crowded[persons[evidence.left]])
     refused: list[Refusal] = []
     for left, right, seen_at in _in_order(evidence, rules, links):
         broken = union.join(int(position[left]), int(position[right]))
         if broken is not None:
-            id_type, provider = evidence.kind_names[broken]
+            id_type, provider = _kind_name(evidence, by_name[broken])
             name = f"{id_type} of {provider}" if provider else id_type
-            detail = f"a person may have {limits[broken]} {name}"
+            detail = f"a person may have {limits[by_name[broken]]} {name}"
             refused.append(Refusal("limit", detail, left, right, seen_at))
     # A link refused early can be met by another way later: then nothing was kept apart.
     refusals += [
@@ -112,6 +115,11 @@ def _limited(
     base = int(persons.max()) + 1
     result[inside] = base + np.array([union.find(index) for index in range(len(inside))], np.int64)
     return relabel(result)
+
+
+def _kind_name(evidence: Evidence, kind: int) -> tuple[str, str]:
+    id_type, provider = evidence.kind_names[kind]
+    return id_type, provider or ""
 
 
 def _in_order(evidence: Evidence, rules: Rules, links: Integers) -> Iterator[tuple[int, int, int]]:

@@ -6,7 +6,7 @@ that both give the same rows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +24,16 @@ GLOBAL_ID_SQL = (
 """global_user_id of a canonical node: the first 128 bits of its SHA-256, written like a UUID."""
 
 
-def recompute(connection: Any, relation: str, rules: Rules) -> tuple[pa.Table, pa.Table]:
-    """(rows of id_graph, rows of id_graph_quarantine) of the evidence in `relation`."""
+class Recomputed(NamedTuple):
+    """Rows of id_graph, rows of id_graph_quarantine, and how many components there are."""
+
+    graph: pa.Table
+    quarantine: pa.Table
+    components: int
+
+
+def recompute(connection: Any, relation: str, rules: Rules) -> Recomputed:
+    """What follows from the evidence in `relation`, which must hold whole components."""
     evidence = load_evidence(connection, relation)
     people = find_people(evidence, rules)
     person_nodes = canonical_nodes(evidence, people.persons)
@@ -36,7 +44,7 @@ def recompute(connection: Any, relation: str, rules: Rules) -> tuple[pa.Table, p
         component_nodes = canonical_nodes(evidence, people.components)
         component_ids = _global_ids(connection, evidence, component_nodes)
     graph = _graph_rows(evidence, people, person_nodes, person_ids, component_ids)
-    return graph, _quarantine_rows(evidence, people, component_ids)
+    return Recomputed(graph, _quarantine_rows(evidence, people, component_ids), len(component_ids))
 
 
 def _global_ids(connection: Any, evidence: Evidence, nodes: Integers) -> pa.Array:

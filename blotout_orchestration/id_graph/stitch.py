@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue
@@ -25,42 +25,18 @@ from blotout_orchestration.id_graph.contract import (
 )
 from blotout_orchestration.id_graph.edges import IdSource
 from blotout_orchestration.id_graph.recompute import recompute
+from blotout_orchestration.id_graph.result import StitchResult, summarise, totals
 from blotout_orchestration.id_graph.rules import Rules, load_rules
 from blotout_orchestration.id_graph.sources import default_sources
-from blotout_orchestration.id_graph.workspace import Workspace, edges_of, node_is_end, same_node
+from blotout_orchestration.id_graph.workspace import Workspace, edges_of, node_is_end
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.merge_on_read import ConcurrentChangeError
+
+__all__ = ["StitchResult", "stitch"]
 
 Progress = Callable[[str], None]
 _TABLES = (ID_EDGES, ID_GRAPH, ID_GRAPH_MERGES, ID_GRAPH_QUARANTINE, ID_GRAPH_BATCHES, ID_GRAPH_BLOCKS)
 _TRIES = 3
-_LISTED = 1000
-
-
-@dataclass(frozen=True)
-class StitchResult:
-    """What a run did. Of the whole graph: `ids`, `people`, `redirects`; the others are of this run.
-
-    `merged` maps retired people to their successors and `split` people to the number of people they became,
-    at most 1,000 each, for a cluster diff; ids of people only, no PII.
-    """
-
-    ids: int = 0
-    people: int = 0
-    people_change: int = 0
-    redirects: int = 0
-    new_ids: int = 0
-    changed_batches: int = 0
-    touched_components: int = 0
-    merges: int = 0
-    splits: int = 0
-    quarantined: int = 0
-    giants: int = 0
-    full: bool = False
-    dry_run: bool = False
-    seconds: float = 0.0
-    merged: dict[str, str | None] = field(default_factory=dict)
-    split: dict[str, int] = field(default_factory=dict)
 
 
 def stitch(
@@ -90,7 +66,7 @@ def stitch(
             if attempt == _TRIES:
                 raise
         else:
-            return StitchResult(**{**result.__dict__, "seconds": time.monotonic() - started})
+            return replace(result, seconds=time.monotonic() - started)
     raise AssertionError("unreachable")
 
 
@@ -111,7 +87,7 @@ def _stitch(
         readers = tuple(sources) if sources is not None else default_sources()
         work = batches.find_work(space, readers, rules, full=full)
         if work.nothing:
-            ids, people = _totals(space, "graph")
+            ids, people = totals(space, "graph")
             redirects = space.number("select count(*) from merges")
             return StitchResult(ids=ids, people=people, redirects=redirects, dry_run=dry_run)
         progress(f"{len(work.replaced)} changed batches")
@@ -130,7 +106,7 @@ def _stitch(
             touched = _touched(space, rules, work, may_be_held=may_be_held)
         progress(f"{touched} components touched")
         merges.redirects(space, every=work.everything)
-        result = _result(space, work, touched, dry_run)
+        result = summarise(space, work, touched, dry_run)
         if not dry_run:
             _write(space, work, new_edges, may_be_held, run_id)
             progress(f"{result.ids} ids, {result.people} people")
@@ -144,10 +120,11 @@ def _everything(space: Workspace, rules: Rules) -> int:
     connection.execute("create or replace temporary view quarantine_old as select * from quarantine")
     connection.execute("create or replace temporary view links as select * from evidence")
     connection.execute("create or replace temporary table recomputed (global_user_id varchar)")
-    graph, quarantine = recompute(connection, "evidence", rules)
-    connection.register("graph_new", graph)
-    connection.register("quarantine_new", quarantine)
-    return space.number("select count(distinct component_id) from graph_new")
+    connection.execute("create or replace temporary view winners as select * from graph where false")
+    found = recompute(connection, "evidence", rules)
+    connection.register("graph_new", found.graph)
+    connection.register("quarantine_new", found.quarantine)
+    return found.components
 
 
 def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held: bool) -> int:
@@ -190,9 +167,10 @@ def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held:
         if space.has_rows("members")
         else "create or replace temporary table long_evidence as select * from evidence where false"
     )
-    long_new, quarantine = recompute(connection, "long_evidence", rules)
-    connection.register("long_new", long_new)
-    connection.register("quarantine_new", quarantine)
+    found = recompute(connection, "long_evidence", rules)
+    connection.register("long_new", found.graph)
+    connection.register("quarantine_new", found.quarantine)
+    connection.execute("create or replace temporary view winners as select * from group_canonical")
     for name, parts in (("graph_old", ("short_old", "long_old")), ("graph_new", ("short_new", "long_new"))):
         connection.execute(
             f"create or replace temporary table {name} as from {parts[0]} union all by name from {parts[1]}"
@@ -227,56 +205,6 @@ def _dirty_blocks(space: Workspace, work: batches.Work) -> None:
                     where e.id_{taken} is not null"""
             )
     space.connection.unregister("changed_blocks")
-
-
-def _totals(space: Workspace, relation: str) -> tuple[int, int]:
-    """Ids and people in rows of id_graph."""
-    counts = f"select count(*), count(*) filter (where is_canonical) from {relation}"
-    ids, people = space.connection.execute(counts).fetchone()
-    return int(ids), int(people)
-
-
-def _result(space: Workspace, work: batches.Work, touched: int, dry_run: bool) -> StitchResult:
-    connection = space.connection
-    held, old, new = (_totals(space, name) for name in ("graph", "graph_old", "graph_new"))
-    redirects = [
-        space.number(f"select count(*) from {name}") for name in ("merges", "merges_old", "merges_new")
-    ]
-    split: dict[str, int] = {}
-    new_ids = new[0]
-    if old[0]:
-        new_ids = space.number(
-            f"select count(*) from graph_new anti join graph_old on {same_node('graph_new', 'graph_old')}"
-        )
-        split = dict(
-            connection.execute(
-                f"""select o.global_user_id, count(distinct n.global_user_id) as parts
-                    from graph_old as o join graph_new as n on {same_node("o", "n")}
-                    group by 1 having parts > 1 order by 2 desc, 1"""
-            ).fetchall()
-        )
-    merged = connection.execute(
-        """select old_global_user_id, new_global_user_id from merges_new
-           where old_global_user_id not in (select old_global_user_id from merges) order by 1"""
-    ).fetchall()
-    reasons = dict(connection.execute("select reason, count(*) from quarantine_new group by 1").fetchall())
-    return StitchResult(
-        ids=held[0] - old[0] + new[0],
-        people=held[1] - old[1] + new[1],
-        people_change=new[1] - old[1],
-        redirects=redirects[0] - redirects[1] + redirects[2],
-        new_ids=new_ids,
-        changed_batches=len(work.replaced),
-        touched_components=touched,
-        merges=len(merged),
-        splits=len(split),
-        quarantined=sum(reasons.values()),
-        giants=reasons.get("giant_component", 0),
-        full=work.everything,
-        dry_run=dry_run,
-        merged=dict(merged[:_LISTED]),
-        split=dict(list(split.items())[:_LISTED]),
-    )
 
 
 def _write(space: Workspace, work: batches.Work, new_edges: pa.Table, may_be_held: bool, run_id: str) -> None:
