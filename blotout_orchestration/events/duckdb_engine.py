@@ -2,69 +2,55 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 
 from blotout_orchestration.events.batches import HourFiles, HourRows
 from blotout_orchestration.events.deduplication import deduplicate, figures
 from blotout_orchestration.events.kernel import connect, flatten_lines
-from blotout_orchestration.events.reader import Chunk, read_chunks
+from blotout_orchestration.events.reader import LINES_SCHEMA, Chunk, read_chunks
+
+_BATCH_ROWS = 8192
+"""Lines handed to DuckDB at once: small files are put together, or each would be a tiny vector of its own."""
 
 
 def flatten_batch(landing: str, hours: list[HourFiles]) -> HourRows:
     """Rows of the hours' files, de-duplicated, in memory."""
     connection = connect()
-    good: list[pa.Table] = []
-    bad: list[pa.Table] = []
-    for chunk in _ahead(read_chunks(landing, [(hour.hour, hour.files) for hour in hours])):
-        flattened = flatten_lines(connection, chunk.lines)
-        good.append(flattened.good)
-        bad += [chunk.bad, flattened.bad]
-    if not good:
-        return HourRows()
-    all_good, all_bad = pa.concat_tables(good), pa.concat_tables(bad)
-    found = all_good.num_rows + all_bad.num_rows
-    result = deduplicate(connection, all_good, all_bad)
+    lines = _Lines(read_chunks(landing, [(hour.hour, hour.files) for hour in hours]))
+    try:
+        flattened = flatten_lines(
+            connection, pa.RecordBatchReader.from_batches(LINES_SCHEMA, lines.record_batches())
+        )
+    except Exception as error:
+        raise lines.failure or error from None
+    bad = pa.concat_tables([*lines.bad, flattened.bad])
+    found = flattened.good.num_rows + bad.num_rows
+    result = deduplicate(connection, flattened.good, bad)
     counts = figures(connection, result.core, result.bad)
     connection.close()
     return HourRows(found, result.core, result.bad, Counter(result.duplicates), counts)
 
 
-def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The same chunks, the next one read and unpacked while the kernel works on this one."""
-    waiting: queue.Queue[Any] = queue.Queue(maxsize=1)
-    abandoned = threading.Event()
+class _Lines:
+    """Chunks as the record batches that DuckDB pulls while it works on the ones before.
 
-    def put(item: Any) -> None:
-        while not abandoned.is_set():
-            try:
-                waiting.put(item, timeout=0.2)
-                return
-            except queue.Full:
-                continue
+    `bad` gathers what the reader refused; `failure` the reader's error, which DuckDB would pass on as text.
+    """
 
-    def read() -> None:
+    def __init__(self, chunks: Iterator[Chunk]) -> None:
+        self.bad: list[pa.Table] = []
+        self.failure: BaseException | None = None
+        self._chunks = chunks
+
+    def record_batches(self) -> Iterator[pa.RecordBatch]:
+        """The lines; to be read once."""
         try:
-            for chunk in chunks:
-                put(chunk)
-                if abandoned.is_set():
-                    return
-            put(None)
+            for chunk in self._chunks:
+                self.bad.append(chunk.bad)
+                yield from chunk.lines.combine_chunks().to_batches(max_chunksize=_BATCH_ROWS)
         except BaseException as error:
-            put(error)
-
-    thread = threading.Thread(target=read, name="read-landing", daemon=True)
-    thread.start()
-    try:
-        while (item := waiting.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        abandoned.set()
-        thread.join()
+            self.failure = error
+            raise

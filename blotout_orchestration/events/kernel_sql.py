@@ -120,7 +120,15 @@ def _conflict(value: str, text: str) -> str:
 
 
 def _entry(name: str, value: str, text: str) -> str:
-    return f"case when {_conflict(value, text)} then {{'key': {quoted(name)}, 'value': to_json({text})}} end"
+    return f"case when {_conflict(value, text)} then {{'key': {name}, 'value': to_json({text})}} end"
+
+
+def _conflict_name(column: str) -> str:
+    """SQL of the name by which `type_conflicts` knows a column of the envelope; a name is there only once."""
+    name = quoted(_CONTRACT_NAMES.get(column, column))
+    if column == "platform_code":
+        return f"case when {_conflict('os_name', 'text_os_name')} then 'platform_code' else {name} end"
+    return name
 
 
 def _group_parts() -> dict[str, str]:
@@ -139,7 +147,7 @@ def _group_parts() -> dict[str, str]:
         values.append(f"case when d_{name} is not null then struct_pack({packed}) end as v_{name}")
         doubts = " or ".join(_conflict(f"v_{name}.{column}", text) for column, text in texts.items())
         conflicts.append(f"case when d_{name} is not null then ({doubts}) else false end")
-        lists += [_entry(column, f"v_{name}.{column}", text) for column, text in texts.items()]
+        lists += [_entry(quoted(column), f"v_{name}.{column}", text) for column, text in texts.items()]
         for column, text in texts.items():
             value = f"v_{name}.{column}"
             if column in ZEROS:
@@ -182,7 +190,7 @@ def _envelope_parts() -> dict[str, str]:
         "envelope_values": ",\n    ".join(values),
         "envelope_conflicts": "\n      or ".join(conflicts),
         "envelope_entries": ",\n      ".join(
-            _entry(_CONTRACT_NAMES.get(name, name), name, f"text_{name}") for name in ENVELOPE
+            _entry(_conflict_name(name), name, f"text_{name}") for name in ENVELOPE
         ),
         "envelope_outputs": ",\n  ".join(name for name in ENVELOPE if name != "sent_event_id"),
     }

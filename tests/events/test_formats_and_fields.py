@@ -216,6 +216,11 @@ def test_a_wrong_type_in_the_data_is_reported_and_never_cast(
     assert row["additional_data"] is None
 
 
+def test_two_conflicts_of_the_platform_are_both_kept_and_fail_nobody(flatten_one: One) -> None:
+    row = flatten_one(request(batch(event(), osn={"a": 1}, plf="many")))
+    assert json.loads(row["type_conflicts"]) == {"platform": '{"a":1}', "platform_code": "many"}
+
+
 def test_meta_of_a_wrong_type_leaves_the_event_good(flatten_one: One) -> None:
     row = flatten_one(request({"meta": "none", "events": [event()]}))
     assert (row["event_id"], row["sdk_version"]) == ("m-1", None)
