@@ -65,7 +65,7 @@ def attribution_metadata(lake: Lake, result: DataDrivenResult) -> dict[str, Any]
         "dagster/table_name": f"{lake.namespace}.{ATTRIBUTION_DATA_DRIVEN.name}",
         "converted_journeys": result.converted_journeys,
         "open_journeys": result.open_journeys,
-        "attribution": picture(bars, "attributed revenue by channel and model"),
+        "revenue_by_channel": picture(bars, "attributed revenue by channel and model"),
         "removal_effects": MetadataValue.md(_effects(result, currency)),
     }
 

@@ -15,7 +15,11 @@ select
   conversion_key,
   touch_number,
   model,
-  weight / sum(weight) over (partition by conversion_key, model) as credit
+  -- in the order of touches, so that the sum has the same last bit in every run
+  weight / sum(weight) over (
+    partition by conversion_key, model order by touch_number
+    rows between unbounded preceding and unbounded following
+  ) as credit
 from (
   select
     positioned.conversion_key,
