@@ -78,7 +78,7 @@ def test_a_schedule_that_was_switched_off_in_the_ui_stays_off_after_a_restart(pa
         page.goto(f"{address}/locations/blotout_orchestration/schedules/{SCHEDULE}")
         switch = page.locator("input[type=checkbox]").first
         switch.wait_for(state="attached")
-        switch.click(force=True)
+        switch.evaluate("element => element.click()")
         page.wait_for_timeout(2_000)
         assert status(address) == "STOPPED"
     with dagster_ui(home, port, tmp_path / "second.log") as address:
