@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,4 +74,4 @@ def test_stretches_cover_every_hour_once_and_are_apart(offsets, gap):
     hours = [START + timedelta(hours=offset) for offset in offsets]
     found = runs.stretches(hours, timedelta(hours=gap))
     assert all(sum(first <= hour <= last for first, last in found) == 1 for hour in hours)
-    assert all(b[0] - a[1] > timedelta(hours=gap) for a, b in zip(found, found[1:], strict=False))
+    assert all(b[0] - a[1] > timedelta(hours=gap) for a, b in itertools.pairwise(found))
