@@ -5,6 +5,10 @@ ids as read, connected_components), a full run (table read, components, id_graph
 more edges between random ids (extracted, components joined, five tables committed). First with one giant
 component and the rules off, so that scipy and the run find the same; then with small components and the
 default rules. The increment is compared with a full rebuild. The ids are texts of 36 characters.
+
+The giant holds the oldest id. `--older-joins` gives that to a small component instead, which the increment joins
+to the giant: then the giant loses its global_user_id by the rule that the older one keeps its, and all its rows
+are rewritten.
 """
 
 from __future__ import annotations
@@ -79,11 +83,15 @@ def pairs(edges: int, giant: bool, random: np.random.Generator) -> tuple[Any, An
     return left[order], right[order], ids
 
 
-def edge_table(batch: str, left: Any, right: Any, offset: int, random: np.random.Generator) -> pa.Table:
+def edge_table(
+    batch: str, left: Any, right: Any, offset: int, random: np.random.Generator, oldest: int | None = None
+) -> pa.Table:
     """Rows of id_edges: browsers (36 characters, as the SDK makes them) linked to map ids and e-mail hashes."""
     import duckdb
 
-    seen = START_US + random.integers(0, 10**12, len(left))
+    seen = START_US + random.integers(1, 10**12, len(left))
+    if oldest is not None:
+        seen[np.flatnonzero(left == oldest)[:1]] = START_US
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     connection.register("pairs", pa.table({"l": left, "r": right, "seen": seen}))
@@ -125,14 +133,15 @@ def timed(action: Callable[[], Any]) -> tuple[Any, float, float]:
     return result, time.perf_counter() - wall, time.process_time() - cpu
 
 
-def measure(edges: int, giant: bool, rules: Rules, seed: int) -> dict[str, Any]:
+def measure(edges: int, giant: bool, rules: Rules, seed: int, older_joins: bool) -> dict[str, Any]:
     """One lake: full run, scipy, one per cent more."""
     random = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Settings(_env_file=None, blotout_home=Path(folder)))  # type: ignore[call-arg]
         source = TableSource()
         left, right, ids = pairs(edges, giant, random)
-        source.tables["base"] = edge_table("base", left, right, 0, random)
+        oldest = ids - 1 if older_joins else 1
+        source.tables["base"] = edge_table("base", left, right, 0, random, oldest)
         _, load, _ = timed(lambda: stitch(lake, rules=rules, run_id="load", sources=[source]))
         print(f"{edges:,} edges extracted, stored and stitched in {load:.1f} s", flush=True)
         components, _, _ = timed(lambda: scipy_alone(lake))
@@ -142,6 +151,7 @@ def measure(edges: int, giant: bool, rules: Rules, seed: int) -> dict[str, Any]:
         full, full_wall, full_cpu = timed(lambda: stitch(lake, rules=rules, run_id="full", sources=[held]))
         more = max(edges // 100, 1)
         ends = random.integers(0, ids, more), random.integers(0, ids, more)
+        ends[0][0], ends[1][0] = ids - 1, 1
         source.tables["more"] = edge_table("more", *ends, 3_600_000_000, random)
         added, more_wall, more_cpu = timed(lambda: stitch(lake, rules=rules, run_id="more", sources=[held]))
         check = stitch(lake, rules=rules, run_id="check", sources=[held], full=True, dry_run=True)
@@ -165,13 +175,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edges", type=int, default=5_000_000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--older-joins", action="store_true")
     options = parser.parse_args()
     cases = [
         ("one giant, no rules", True, NO_RULES),
         ("small components, default rules", False, Rules()),
     ]
     for name, giant, rules in cases:
-        row = measure(options.edges, giant, rules, options.seed)
+        row = measure(options.edges, giant, rules, options.seed, options.older_joins)
         print(f"\n{name}: {row['ids']:,} ids, {row['people']:,} people, {row['components']:,} components")
         print(f"  {'scipy alone':34} {row['scipy']:8.2f} s   1.00")
         print(

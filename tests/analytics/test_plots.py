@@ -65,7 +65,9 @@ def test_hourly_volume_leaves_a_gap_for_a_missing_hour() -> None:
     assert (whole != gap).any()
 
 
-@pytest.mark.parametrize("draw", [plots.retention_heat_map, plots.attribution_bars, events_plots.hourly_volume])
+@pytest.mark.parametrize(
+    "draw", [plots.retention_heat_map, plots.attribution_bars, events_plots.hourly_volume]
+)
 def test_an_empty_report_is_a_picture_that_says_so(draw: Any) -> None:
     height, width, _ = _pixels(draw([])).shape
     assert height < 500
