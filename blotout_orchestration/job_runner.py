@@ -14,7 +14,7 @@ from typing import Any
 
 from dagster import AssetKey, DagsterInstance, JobDefinition
 
-from blotout_orchestration.errors import BlotoutError
+from blotout_orchestration.errors import UsageError
 from blotout_orchestration.platform.home import open_instance
 from blotout_orchestration.platform.progress import PROGRESS_LOGGER
 from blotout_orchestration.platform.runs import (
@@ -31,10 +31,8 @@ MAXIMUM_GAP = timedelta(days=7)
 """A longer pause between pending hours begins a run of its own."""
 
 
-class UnknownJobError(BlotoutError):
+class UnknownJobError(UsageError):
     """A job was asked for that is not there."""
-
-    exit_code = 2
 
 
 def run_job(
@@ -47,7 +45,7 @@ def run_job(
     """Run a job to its end in this process, in the instance that the UI shows; True when it succeeded.
 
     `hours` (first and last, both included) narrows a job with hourly partitions; without it all hours that
-    are not done yet are run. Raises UnknownJobError, and BlotoutError for hours that the job does not have.
+    are not done yet are run. Raises UnknownJobError, and UsageError for hours that the job does not have.
     """
     job = _resolve(name, settings)
     if hours is not None:
@@ -89,14 +87,19 @@ def _resolve(name: str, settings: Settings) -> JobDefinition:
 
 def _check_hours(job: JobDefinition, hours: tuple[datetime, datetime]) -> None:
     if job.partitions_def is None:
-        raise BlotoutError(f"{job.name} has no hours: run it without --hours")
+        raise UsageError(f"{job.name} has no hours: run it without --hours")
     keys = job.partitions_def.get_partition_keys()
     for hour in hours:
         if partition_key(hour) not in keys:
-            raise BlotoutError(
-                f"--hours: {hour:%Y-%m-%dT%H} is not an hour of {job.name}; its hours are {keys[0]} to {keys[-1]}"
+            raise UsageError(
+                f"--hours: {hour:%Y-%m-%dT%H} is not an hour of {job.name}; its hours are {_hour_text(keys[0])} to {_hour_text(keys[-1])}"
                 " (the first landed hour, or EVENTS_START_HOUR, to the current one)"
             )
+
+
+def _hour_text(key: str) -> str:
+    """A partition key as `--hours` takes it."""
+    return f"{key[:10]}T{key[11:13]}"
 
 
 def _by_partitions(job: JobDefinition) -> tuple[list[AssetKey], list[AssetKey]]:

@@ -89,10 +89,10 @@ def test_the_start_date_of_1977_makes_no_partitions(definitions):
     assert keys[0] == "2026-03-01-00:00"
 
 
-def test_an_empty_lake_begins_with_the_current_hour(tmp_path):
-    empty = build_defs(Settings(_env_file=None, blotout_home=tmp_path))
+def test_an_empty_lake_begins_with_the_catch_up_window_so_that_landed_hours_are_partitions(tmp_path):
+    empty = build_defs(Settings(_env_file=None, blotout_home=tmp_path, catch_up_hours=6))
     partitions = empty.resolve_asset_graph().get(AssetKey("core_events")).partitions_def
-    assert partitions.get_num_partitions() <= 2
+    assert 6 <= partitions.get_num_partitions() <= 8
 
 
 def test_the_location_loads_in_a_fresh_interpreter_without_heavy_libraries(tmp_path):

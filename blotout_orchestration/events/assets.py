@@ -49,12 +49,16 @@ class EventsConfig(Config):
 
 
 def hourly_partitions(lake: Lake) -> HourlyPartitionsDefinition:
-    """Hours of arrival from the first landed hour (or EVENTS_START_HOUR) to the current one, UTC."""
+    """Hours of arrival from the first landed hour (or EVENTS_START_HOUR) to the current one, UTC.
+
+    An empty lake begins CATCH_UP_HOURS ago, so that hours landed later are partitions without a reload.
+    """
     start = lake.settings.events_start_hour
     if start:
         first = datetime.fromisoformat(str(start)).replace(tzinfo=UTC)
     else:
         first = list_first_hour(lake.layer("landing")) or datetime.now(UTC)
+        first = min(first, datetime.now(UTC) - timedelta(hours=lake.settings.catch_up_hours))
     return HourlyPartitionsDefinition(
         start_date=first.replace(minute=0, second=0, microsecond=0, tzinfo=None), timezone="UTC", end_offset=1
     )

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.events.batches import (
     BATCH_BYTES,
     HourFiles,
@@ -37,6 +38,10 @@ _logger = logging.getLogger(__name__)
 
 class UnbalancedHourError(Exception):
     """Input is not good + bad + duplicates: a defect of the flattening, nothing was committed."""
+
+
+class ContestedHoursError(BlotoutError):
+    """Another run replaced the same hours from other files, again and again."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,12 @@ def pending_hours(
 ) -> list[datetime]:
     """Landed hours in [since, until) that the ledger does not show as done with their present files.
 
-    An hour that has lost files since it was processed is not pending: landing may be expired.
+    Hours before EVENTS_START_HOUR are left out. An hour that has lost files since it was processed is not
+    pending: landing may be expired.
     """
+    if lake.settings.events_start_hour:
+        start = datetime.fromisoformat(lake.settings.events_start_hour).astimezone(UTC)
+        since = max(since, start) if since else start
     done = {row["arrival_hour"]: row for row in _ledger(lake)}
     pending = []
     for hour, files in list_landed(lake.layer("landing")).items():
@@ -106,8 +115,10 @@ def flatten_hours(
 ) -> list[HourResult]:
     """Flatten the hours' landed files and replace exactly these hours in the lake.
 
-    Each hour is listed once, and at most `batch_bytes` of stored files are flattened and committed together; a file that appears meanwhile leaves the hour pending. Raises
-    `UnbalancedHourError` before any commit of a batch whose input is not good + bad + duplicates.
+    Each hour is listed once, and at most `batch_bytes` of stored files are flattened and committed
+    together; a file that appears meanwhile leaves the hour pending. An hour that has lost files since it was
+    processed keeps its rows. Raises `UnbalancedHourError` before any commit of a batch whose input is not
+    good + bad + duplicates, `ContestedHoursError` when another run keeps replacing the same hours.
     """
     say = progress or _logger.info
     wanted = sorted({hour.astimezone(UTC) for hour in hours})
@@ -115,10 +126,13 @@ def flatten_hours(
         lake.ensure(spec)
     landed = list_landed(lake.layer("landing"), wanted)
     results = []
-    gone = [hour for hour in wanted if hour not in landed]
-    if gone:
-        results += _without_files(lake, gone, engine, say)
-    todo = [HourFiles(hour, files) for hour, files in landed.items()]
+    known = {row["arrival_hour"]: row for row in _ledger(lake)}
+    expired = [
+        hour for hour in wanted if len(landed.get(hour, [])) < (known[hour]["files"] if hour in known else 1)
+    ]
+    if expired:
+        results += _without_files(known, expired, engine, say)
+    todo = [HourFiles(hour, files) for hour, files in landed.items() if hour not in expired]
     total, done = len(todo), 0
     for batch in batches(todo, batch_bytes or BATCH_BYTES[engine]):
         results += _flatten_batch(lake, batch, engine, run_id, say)
@@ -128,12 +142,13 @@ def flatten_hours(
     return sorted(results, key=lambda result: result.hour)
 
 
-def _without_files(lake: Lake, hours: list[datetime], engine: Engine, say: Progress) -> list[HourResult]:
-    """Hours without landed files: never processed ones are empty, processed ones keep their rows."""
-    known = {row["arrival_hour"]: row for row in _ledger(lake)}
+def _without_files(
+    known: dict[datetime, dict[str, Any]], hours: list[datetime], engine: Engine, say: Progress
+) -> list[HourResult]:
+    """Hours whose landed files are gone, all or some: new ones are empty, processed ones keep their rows."""
     kept = [hour for hour in hours if hour in known]
     if kept:
-        say(f"{len(kept)} processed hours have no landed files any more: their rows are kept")
+        say(f"{len(kept)} processed hours have lost landed files since: their rows are kept")
     return [
         HourResult(
             hour, known[hour]["revision"] if hour in known else "", 0, 0, 0, 0, 0, 0, 0, [], None, None, engine,
@@ -152,13 +167,19 @@ def _flatten_batch(
         rows = _rows(lake, batch, engine, attempt, say)
         results = _results(batch, rows, engine, time.monotonic() - started)
         commit_rows(lake, batch, rows, attempt, run_id)
-        _write_ledger(lake, results, run_id)
         if not overtaken(lake, batch, attempt, began):
-            return results
+            _write_ledger(lake, results, run_id)
+            if not overtaken(lake, batch, attempt, began):
+                return results
         say("another run replaced the same hours from other files: flattening them again")
         landed = list_landed(lake.layer("landing"), [hour.hour for hour in batch])
         batch = [HourFiles(hour, files) for hour, files in landed.items()]
-    return results
+        if not batch:
+            return results
+    raise ContestedHoursError(
+        f"another run keeps replacing hours from {batch[0].hour:%Y-%m-%dT%H} on with other files;"
+        " they stay pending: run them again when it has ended"
+    )
 
 
 def _rows(lake: Lake, batch: list[HourFiles], engine: Engine, attempt: str, say: Progress) -> HourRows:

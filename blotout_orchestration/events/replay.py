@@ -97,8 +97,8 @@ def replay_bad(
 def _replay_from_raw(lake: Lake, hour: datetime, run_id: str, dry_run: bool) -> pa.Table:
     """Replay one hour whose landed files are gone; the rows that stay bad.
 
-    The hour's tables are replaced in the usual order, so that a killed replay is simply done again: what
-    is already in core_events is recognised by its position.
+    core_events is replaced before bad_events, so that a killed replay is simply done again: what is already
+    in core_events is recognised by its position, and nothing is in neither.
     """
     where = hours_filter([hour])
     bad = lake.read(BAD_EVENTS, where)
@@ -133,8 +133,9 @@ def _write_ledger_row(
 ) -> None:
     before = lake.read(EVENT_HOURS, where).to_pylist()
     row = before[0] if before else {"files": 0, "bytes": 0, "engine": "duckdb", "revision": ""}
-    lake.replace(BAD_EVENTS, result.bad, where, properties)
+    # Recovered rows first: killed between the two, an event is in both and the next replay recognises it.
     lake.replace(CORE_EVENTS, result.core, where, properties)
+    lake.replace(BAD_EVENTS, result.bad, where, properties)
     now = datetime.now(UTC)
     row |= counts | {
         "arrival_hour": hour,

@@ -1,6 +1,6 @@
 """Atomic commits: one catalog commit a change, with its proof in the snapshot, retried on conflict.
 
-Belongs here: append, replace, retry, the bound on kept snapshots. What the rows mean does not.
+Belongs here: append, replace, retry. What the rows mean does not.
 """
 
 from __future__ import annotations

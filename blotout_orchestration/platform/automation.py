@@ -22,8 +22,9 @@ def follows_its_inputs() -> AutomationCondition[Any]:
     Unlike the eager condition it does not wait for every hourly partition to exist, and an update that
     arrives while a run is under way is not lost: it is handled after that run.
     """
-    handled = AutomationCondition.newly_requested() | AutomationCondition.newly_updated()
-    updated = AutomationCondition.any_deps_updated().since(handled)
+    # Updates by a run that makes this asset too do not count as updates (Dagster excludes them).
+    updates = AutomationCondition.any_deps_updated()
+    updated = updates.since(AutomationCondition.newly_requested() & ~updates)
     waiting = ~AutomationCondition.any_deps_in_progress() & ~AutomationCondition.in_progress()
     return (updated & waiting).with_label("follows_its_inputs")
 

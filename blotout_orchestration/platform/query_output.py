@@ -73,9 +73,9 @@ def json_lines(result: QueryResult) -> Iterator[str]:
 
 def csv_lines(result: QueryResult) -> Iterator[str]:
     """A header and a record a row, each ended by CR LF."""
-    yield ",".join(_csv_field(name) for name in result.columns) + "\r\n"
+    yield ",".join(_csv_field(name) for name in result.columns) + "\n"
     for row in result.rows:
-        yield ",".join(_csv_field(value) for value in row) + "\r\n"
+        yield ",".join(_csv_field(value) for value in row) + "\n"
 
 
 def table_lines(result: QueryResult) -> Iterator[str]:

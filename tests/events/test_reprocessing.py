@@ -279,3 +279,13 @@ def test_whatever_is_sent_comes_out_as_good_bad_or_duplicate(
     seen = set(rows.core["landing_line"].to_pylist()) | set(rows.bad["landing_line"].to_pylist())
     assert len(seen) + duplicates >= len(bodies)
     assert file.exists()
+
+
+def test_an_hour_that_lost_some_of_its_files_keeps_its_rows(lake: Lake) -> None:
+    put(lake, [request(batch(event("a")))], name="first.jsonl.gz")
+    put(lake, [request(batch(event("b")))], name="second.jsonl.gz")
+    flatten_pending(lake)
+    (Path(lake.layer("landing")) / list_landed(lake.layer("landing"))[HOUR][0].path).unlink()
+    (result,) = flatten_hours(lake, [HOUR], engine="duckdb", run_id="again")
+    assert result.kept
+    assert sorted(row["event_id"] for row in core_rows(lake)) == ["a", "b"]

@@ -1,12 +1,16 @@
 {{ config(materialized='table', tags=['campaign']) }}
 
 with first_orders as (
-  select
-    global_user_id,
-    min_by(transaction_key, converted_at) as transaction_key
-  from {{ ref('conversions') }}
-  where not is_bot and global_user_id is not null
-  group by global_user_id
+  select global_user_id, transaction_key
+  from (
+    select
+      global_user_id,
+      transaction_key,
+      row_number() over (partition by global_user_id order by converted_at, transaction_key) as order_number
+    from {{ ref('conversions') }}
+    where not is_bot and global_user_id is not null
+  ) as ordered
+  where order_number = 1
 )
 
 select
