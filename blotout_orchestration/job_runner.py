@@ -68,7 +68,7 @@ def plan_job(name: str, *, settings: Settings, hours: tuple[datetime, datetime] 
     lines = []
     if partitioned:
         found = [hours] if hours is not None else _pending_stretches(settings)
-        lines += [_stretch_text(first, last) for first, last in found] or ["every landed hour is done"]
+        lines += [_stretch_text(first, last) for first, last in found] or [_nothing_pending(settings)]
     names = sorted(key.to_user_string() for key in [*partitioned, *others])
     return [*lines, f"assets: {', '.join(names)}"]
 
@@ -127,7 +127,7 @@ def _run_hours(
     partitioned, others = _by_partitions(job)
     found = [hours] if hours is not None else _pending_stretches(settings)
     if not found:
-        echo("every landed hour is done")
+        echo(_nothing_pending(settings))
         return _execute(job, instance, echo, selection=others) if others else True
     config = {"ops": {FLATTEN_OP: {"config": {"only_pending": hours is None}}}}
     for index, (first, last) in enumerate(found, start=1):
@@ -136,6 +136,16 @@ def _run_hours(
         if not _execute(job, instance, echo, range_tags(first, last), config, selection):
             return False
     return True
+
+
+def _nothing_pending(settings: Settings) -> str:
+    from blotout_orchestration.lake import Lake
+    from blotout_orchestration.lake.layers import list_first_hour
+
+    landing = Lake(settings).layer("landing")
+    if list_first_hour(landing) is None:
+        return f"nothing has landed in {landing} yet: `blotout land PATH...` brings requests in"
+    return "every landed hour is done"
 
 
 def _pending_stretches(settings: Settings) -> list[tuple[datetime, datetime]]:

@@ -153,21 +153,25 @@ class Settings(BaseSettings):
         "0 * * * *", "When the click stream is processed."
     )
     schedule_interval_delete_idle_connections: fields.Cron = cron_setting(
-        "0 */3 * * *", "When idle database connections are released."
+        "0 */3 * * *", "When idle database connections are released; no job reads it yet."
     )
     user_reporting_schedule_interval: fields.Cron = cron_setting(
-        "*/30 * * * *", "When the Superset dashboard automation runs."
+        "*/30 * * * *", "When the Superset dashboard automation runs; no job reads it yet."
     )
     aws_region: fields.Region = setting(
         "AWS", "us-west-2", "Region of everything on AWS ground.", "an AWS region", "us-west-2"
     )
     emr_ec2_instance_type: fields.InstanceType = setting(
-        "AWS", "m4.large", "Instance type of EMR clusters, on AWS.", "an EC2 instance type", "m4.large"
+        "AWS",
+        "m4.large",
+        "Instance type of EMR clusters, on AWS; no job reads it yet.",
+        "an EC2 instance type",
+        "m4.large",
     )
     private_subnet: fields.Subnet | None = setting(
         "AWS",
         None,
-        "Subnet of the infrastructure, on AWS.",
+        "Subnet of the infrastructure, on AWS; no job reads it yet.",
         "`subnet-` and 8 or 17 hexadecimal digits",
         "subnet-048ee3a00944bc2e0",
     )

@@ -74,6 +74,25 @@ def fail_killed_runs(instance: DagsterInstance) -> int:
     return sum(_fail_if_gone(instance, run) for run in runs)
 
 
+def fail_orphaned_runs(instance: DagsterInstance) -> int:
+    """Fail live runs that no process is known of; returns how many.
+
+    Runs that the UI or the daemon launched live in the process tree of `blotout ui`. When that is started
+    anew and no other one is alive, theirs are gone; they would block schedules until their maximum runtime.
+    """
+    runs = instance.get_runs(RunsFilter(statuses=list(ALIVE)))
+    orphaned = [run for run in runs if WORKER_TAG not in run.tags]
+    for run in orphaned:
+        instance.report_run_failed(run, "The UI that ran this was stopped; what it had committed is kept.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return len(orphaned)
+
+
+def process_is_alive(worker: str) -> bool:
+    """Whether a `host:pid` is a process of this host that runs."""
+    return worker.rpartition(":")[0] == socket.gethostname() and not worker_is_gone({WORKER_TAG: worker})
+
+
 def stretches(hours: Sequence[datetime], maximum_gap: timedelta) -> list[tuple[datetime, datetime]]:
     """Hours as (first, last) stretches; a pause longer than `maximum_gap` begins a new one."""
     found: list[tuple[datetime, datetime]] = []

@@ -75,3 +75,17 @@ def test_stretches_cover_every_hour_once_and_are_apart(offsets, gap):
     found = runs.stretches(hours, timedelta(hours=gap))
     assert all(sum(first <= hour <= last for first, last in found) == 1 for hour in hours)
     assert all(b[0] - a[1] > timedelta(hours=gap) for a, b in itertools.pairwise(found))
+
+
+def test_runs_of_a_stopped_ui_are_failed_and_those_of_the_command_line_are_left(instance):
+    orphan = create_run_for_test(instance, job_name="attribution", status=DagsterRunStatus.STARTED)
+    alive = started(instance, runs.worker_of_this_process())
+    assert runs.fail_orphaned_runs(instance) == 1
+    assert instance.get_run_by_id(orphan.run_id).status == DagsterRunStatus.FAILURE
+    assert instance.get_run_by_id(alive).status == DagsterRunStatus.STARTED
+
+
+def test_a_process_is_alive_until_it_is_killed():
+    assert runs.process_is_alive(runs.worker_of_this_process())
+    assert not runs.process_is_alive(killed_worker())
+    assert not runs.process_is_alive("")
