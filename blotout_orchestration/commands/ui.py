@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from blotout_orchestration.commands.common import current_settings, echo
-from blotout_orchestration.settings import Settings, exported
+
+if TYPE_CHECKING:
+    from blotout_orchestration.settings import Settings
 
 
 def ui(
@@ -22,6 +24,7 @@ def ui(
     settings = current_settings()
     from blotout_orchestration.analytics.dbt_project import ensure_manifest
     from blotout_orchestration.platform.home import REPOSITORY, prepare_home
+    from blotout_orchestration.settings import exported
 
     home = prepare_home(settings)
     echo("preparing the dbt manifest")
