@@ -77,6 +77,22 @@ def replace_rows(
 ) -> None:
     """Delete what matches `where` and append `rows` as one catalog commit: no reader sees between."""
 
+    def add(transaction: Transaction) -> None:
+        if rows.num_rows:
+            _append(transaction, rows, properties)
+
+    _replace(catalog, identifier, where, properties, add)
+
+
+def _replace(
+    catalog: Catalog,
+    identifier: str,
+    where: BooleanExpression,
+    properties: dict[str, str],
+    add: Callable[[Transaction], None],
+) -> None:
+    """Delete what matches and let `add` put its part into the same commit, planned anew at each try."""
+
     def attempt() -> None:
         table = load_for_replacing(catalog, identifier)
         with table.transaction() as transaction:
@@ -84,8 +100,7 @@ def replace_rows(
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", "Delete operation did not match any records")
                     transaction.delete(where, snapshot_properties=properties)
-            if rows.num_rows:
-                _append(transaction, rows, properties)
+            add(transaction)
 
     with_retries(attempt)
 
@@ -139,14 +154,8 @@ def replace_with_files(
 ) -> None:
     """Delete what matches `where` and add Parquet files that already lie in the lake, as one catalog commit."""
 
-    def attempt() -> None:
-        table = load_for_replacing(catalog, identifier)
-        with table.transaction() as transaction:
-            if table.current_snapshot() is not None:
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", "Delete operation did not match any records")
-                    transaction.delete(where, snapshot_properties=properties)
-            if files:
-                transaction.add_files(files, snapshot_properties=properties, check_duplicate_files=False)
+    def add(transaction: Transaction) -> None:
+        if files:
+            transaction.add_files(files, snapshot_properties=properties, check_duplicate_files=False)
 
-    with_retries(attempt)
+    _replace(catalog, identifier, where, properties, add)
