@@ -48,12 +48,13 @@ def stitching(options: argparse.Namespace) -> list[Figure]:
     edges = STITCHING_EDGES[options.quick]
     limits = Rules(limits={"map_id": 50, "email_sha256": 50})
     figures = []
-    for name, giant, rules in (
-        ("one giant, no rules", True, NO_RULES),
-        ("small components, limits", False, limits),
+    for name, giant, rules, older_joins in (
+        ("one giant, no rules", True, NO_RULES, False),
+        ("one giant, joined by an older id", True, NO_RULES, True),
+        ("small components, limits", False, limits, False),
     ):
         progress(f"{name}: {edges:,} edges")
-        row = measure(edges, giant, rules, 7)
+        row = measure(edges, giant, rules, 7, older_joins)
         judged = not options.quick
         figures += [
             Figure(f"{name}: full", row["full"], "s", "scipy alone", row["scipy"], 1.5 if judged else None),
