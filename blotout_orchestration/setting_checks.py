@@ -148,10 +148,10 @@ def check_catalog_uri(value: str) -> str:
     if scheme in ("postgresql", "postgres"):
         raise ValueError("name the driver: postgresql+psycopg2://")
     if not separator or scheme not in ("sqlite", "postgresql+psycopg2"):
-        raise ValueError("unknown kind of catalog")
+        raise ValueError("unknown kind of database")
     if scheme == "sqlite":
         if not rest.startswith("/") or rest in ("/", "/:memory:"):
-            raise ValueError("name a file; a catalog in memory ends with its process")
+            raise ValueError("name a file; a database in memory ends with its process")
         return value
     try:
         parts = urlsplit(f"//{rest}")
@@ -160,6 +160,14 @@ def check_catalog_uri(value: str) -> str:
         complete = False
     if not complete:
         raise ValueError("host, port or database cannot be read (percent-encode / @ : in a password)")
+    return value
+
+
+def check_database_uri(value: SecretStr) -> SecretStr:
+    """The SQLAlchemy URI of a SQLite file or a Postgres database."""
+    if value.get_secret_value() == "glue":
+        raise ValueError("unknown kind of database")
+    check_catalog_uri(value.get_secret_value())
     return value
 
 

@@ -28,6 +28,7 @@ Region = Annotated[str, AfterValidator(checks.check_region)]
 InstanceType = Annotated[str, AfterValidator(checks.check_instance_type)]
 Subnet = Annotated[str, AfterValidator(checks.check_subnet)]
 Email = Annotated[str, AfterValidator(checks.check_email)]
+DatabaseUri = Annotated[SecretStr, AfterValidator(checks.check_database_uri)]
 Secret = Annotated[SecretStr, AfterValidator(checks.check_secret)]
 
 MASK: Final = "********"

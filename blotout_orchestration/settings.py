@@ -1,7 +1,8 @@
 """Every variable of the platform, typed and validated: the only reader of the environment.
 
-Belongs here: one field a variable, under its Airflow name where it had one, with its default, meaning and
-check. Does not belong here: connections, clients, anything that opens a file of data or a socket.
+Belongs here: how values are found, and what follows from them (folders, addresses). The variables themselves
+are declared in `setting_groups`, a group a file; the group that comes last in the bases is shown first.
+Does not belong here: connections, clients, anything that opens a file of data or a socket.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from blotout_orchestration import env_file as env_files
 from blotout_orchestration import setting_fields as fields
 from blotout_orchestration.errors import BlotoutError
-from blotout_orchestration.setting_fields import SAFE_NAME, cron_setting, image_tag_setting, setting
+from blotout_orchestration.setting_groups.activation import ActivationSettings
+from blotout_orchestration.setting_groups.airflow_variables import AirflowVariables
+from blotout_orchestration.setting_groups.door import DoorSettings
+from blotout_orchestration.setting_groups.ground import GroundSettings
+from blotout_orchestration.setting_groups.mail import MailSettings
+from blotout_orchestration.setting_groups.maintenance import MaintenanceSettings
+from blotout_orchestration.setting_groups.pipelines import PipelineSettings
 
 ENV_FILE = Path(".env")
 Source = Literal["environment", ".env", "default"]
@@ -31,7 +38,16 @@ class SettingsError(BlotoutError):
     exit_code = 2
 
 
-class Settings(BaseSettings):
+class Settings(
+    DoorSettings,
+    MailSettings,
+    MaintenanceSettings,
+    ActivationSettings,
+    PipelineSettings,
+    AirflowVariables,
+    GroundSettings,
+    BaseSettings,
+):
     """The configuration of one deployment.
 
     Values come from the environment, then from `.env` in the working directory, then from the defaults; an
@@ -47,157 +63,6 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
         validate_default=False,
     )
-
-    # The ground
-    blotout_home: fields.Folder = setting(
-        "Ground",
-        Path(".blotout"),
-        "Folder of everything on embedded ground: lake, catalog, warehouse, Dagster home.",
-        "a folder",
-        "/var/lib/blotout",
-    )
-    organisation: fields.SafeName = setting(
-        "Ground",
-        "blotout",
-        "Organisation; part of schema and bucket names.",
-        f"{SAFE_NAME}, at most 32 characters",
-        "acme_shop",
-        max_length=32,
-    )
-    environment: fields.SafeName = setting(
-        "Ground",
-        "local",
-        "Environment; part of schema and bucket names.",
-        f"{SAFE_NAME}, at most 16 characters",
-        "prod",
-        max_length=16,
-    )
-    lake_location: fields.LakeLocation | None = setting(
-        "Ground",
-        None,
-        "Where the layers of the lake lie; default BLOTOUT_HOME/lake.",
-        "a folder, `s3://` (a bucket for each layer) or `s3://bucket/prefix`",
-        "s3://",
-    )
-    catalog_uri: fields.CatalogUri | None = setting(
-        "Ground",
-        None,
-        "Iceberg catalog of the lake; default a SQLite file in BLOTOUT_HOME.",
-        "`glue`, `sqlite:////folder/file` or `postgresql+psycopg2://user:password@host:5432/database`",
-        "postgresql+psycopg2://blotout:PASSWORD@db:5432/catalog",
-        secret=True,
-    )
-    events_engine: Literal["duckdb", "spark"] = setting(
-        "Ground",
-        "duckdb",
-        "Engine that flattens the click stream: DuckDB in process, or Spark.",
-        "`duckdb` or `spark`",
-        "spark",
-    )
-    spark_master: fields.SparkMaster = setting(
-        "Ground",
-        "local[*]",
-        "Spark master; used when EVENTS_ENGINE is `spark`.",
-        "`local[N]`, `local[*]`, `spark://host:port`, `yarn` or `k8s://...`",
-        "spark://spark-master:7077",
-    )
-    warehouse: Literal["duckdb", "trino", "athena"] = setting(
-        "Ground",
-        "duckdb",
-        "Warehouse that dbt builds in.",
-        "`duckdb`, `trino` or `athena`",
-        "athena",
-    )
-    trino_uri: str = setting(
-        "Ground",
-        "http://dbt@localhost:8080/iceberg",
-        "Trino server and its Iceberg catalog; used when WAREHOUSE is `trino`.",
-        "`http://user@host:port/catalog`, or https",
-        "https://dbt@trino.example.com:8443/iceberg",
-        pattern=r"^https?://[^/@:]+@[^/@:]+:\d+/\w+$",
-    )
-    events_start_hour: fields.Hour | None = setting(
-        "Ground",
-        None,
-        "First hour of arrival to process; default the first landed hour.",
-        "a whole hour in ISO 8601, UTC unless it carries an offset",
-        "2026-03-05T17",
-    )
-    catch_up_hours: int = setting(
-        "Ground",
-        48,
-        "How far back the gap filler looks for missed hours, in hours.",
-        "a whole number from 1 to 8784",
-        "168",
-        ge=1,
-        le=8784,
-    )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
-        "Ground",
-        "WARNING",
-        "Least severe level of the log lines that the command line prints.",
-        "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
-        "INFO",
-    )
-
-    # The variables of the original, under their own names
-    airflow_start_date: fields.Moment = setting(
-        "Schedules",
-        "1977-10-01 00:00:00",
-        "Assumed start of the cron jobs.",
-        "a date and time in ISO 8601",
-        "1977-10-01 00:00:00",
-        compatibility="Checked and kept, without effect: see EVENTS_START_HOUR.",
-    )
-    events_incremental_schedule_interval: fields.Cron = cron_setting(
-        "0 * * * *", "When the click stream is processed."
-    )
-    schedule_interval_delete_idle_connections: fields.Cron = cron_setting(
-        "0 */3 * * *", "When idle database connections are released; no job reads it yet."
-    )
-    user_reporting_schedule_interval: fields.Cron = cron_setting(
-        "*/30 * * * *", "When the Superset dashboard automation runs; no job reads it yet."
-    )
-    aws_region: fields.Region = setting(
-        "AWS", "us-west-2", "Region of everything on AWS ground.", "an AWS region", "us-west-2"
-    )
-    emr_ec2_instance_type: fields.InstanceType = setting(
-        "AWS",
-        "m4.large",
-        "Instance type of EMR clusters, on AWS; no job reads it yet.",
-        "an EC2 instance type",
-        "m4.large",
-    )
-    private_subnet: fields.Subnet | None = setting(
-        "AWS",
-        None,
-        "Subnet of the infrastructure, on AWS; no job reads it yet.",
-        "`subnet-` and 8 or 17 hexadecimal digits",
-        "subnet-048ee3a00944bc2e0",
-    )
-    superset_username: str = setting(
-        "Superset",
-        "admin",
-        "Superset account.",
-        "1 to 64 characters without white space",
-        "admin",
-        pattern=r"^\S{1,64}$",
-    )
-    superset_password: fields.Secret | None = setting(
-        "Superset",
-        None,
-        "Password of the Superset account.",
-        "a password without white space around it",
-        "PASSWORD",
-        secret=True,
-    )
-    superset_user_email: fields.Email | None = setting(
-        "Superset", None, "E-mail of the Superset account.", "an e-mail address", "admin@example.com"
-    )
-    tag_dbt_analytics: fields.DockerTag = image_tag_setting("dbt")
-    tag_dbt_code_generator: fields.DockerTag = image_tag_setting("code generator")
-    tag_dbt_reverse_el: fields.DockerTag = image_tag_setting("activation")
-    tag_superset_automation: fields.DockerTag = image_tag_setting("Superset automation")
 
     @classmethod
     def settings_customise_sources(
@@ -226,6 +91,13 @@ class Settings(BaseSettings):
         if "://" in self.lake_location:
             return self.lake_location
         return str(Path(self.lake_location).expanduser().absolute())
+
+    @property
+    def platform_database_uri(self) -> str:
+        """SQLAlchemy address of the platform's own database: registries, audit log, undelivered alerts."""
+        if self.platform_database is None:
+            return f"sqlite:///{self.blotout_home.absolute() / 'platform.sqlite'}"
+        return self.platform_database.get_secret_value()
 
     @property
     def dagster_home(self) -> Path:
@@ -280,6 +152,14 @@ def read_settings(env_file: Path = ENV_FILE) -> Settings:
             lines.append(fields.problem(name, info, detail["input"], detail, sources[name]))
         count = "1 setting is" if len(lines) == 1 else f"{len(lines)} settings are"
         raise SettingsError("\n  ".join([f"{count} not valid:", *lines])) from None
+
+
+def environment_variable(name: str, env_file: Path = ENV_FILE) -> str | None:
+    """A variable that is no setting but that a definition refers to (`env:NAME`); None when it is not set.
+
+    Looked up as settings are: in the environment, then in `.env`. Raises EnvFileError.
+    """
+    return os.environ.get(name) or env_files.read(env_file).get(name) or None
 
 
 @lru_cache(maxsize=1)

@@ -115,7 +115,9 @@ def test_a_secret_is_in_no_text_form_of_the_settings() -> None:
 def test_secret_fields_are_marked_for_the_dagster_ui() -> None:
     properties = Settings.model_json_schema()["properties"]
     marked = {name for name, schema in properties.items() if schema.get("dagster__is_secret")}
-    assert marked == {"superset_password", "catalog_uri"}
+    secret = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    assert {"superset_password", "platform_database"} <= secret
+    assert marked == secret | {"catalog_uri"}
 
 
 def test_a_dollar_in_the_file_is_taken_literally() -> None:

@@ -1,0 +1,24 @@
+"""The platform's database with its registries, and the ELT pipelines.
+
+Belongs here: where the registries lie and the defaults of ELT. Does not belong here: what reads them.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from blotout_orchestration import setting_fields as fields
+from blotout_orchestration.setting_fields import setting
+
+
+class PipelineSettings(BaseModel):
+    """The platform's database with its registries, and the ELT pipelines."""
+
+    platform_database: fields.DatabaseUri | None = setting(
+        "Pipelines",
+        None,
+        "Database of the registries, the audit log and undelivered alerts; default a SQLite file in BLOTOUT_HOME.",
+        "`sqlite:////folder/file` or `postgresql+psycopg2://user:password@host:5432/database`",
+        "postgresql+psycopg2://blotout:PASSWORD@db:5432/platform",
+        secret=True,
+    )
