@@ -1,4 +1,4 @@
-{# Splitting money without losing any. #}
+{# Splitting and summing money and credit without losing any. #}
 
 {# `amount` times `credit`, rounded to the money type; the rest of the rounding goes to the row that is last in
 `partition_by` by `order_by`, so that the parts sum to the amount exactly. Credits must sum to 1. #}
@@ -12,6 +12,12 @@ cast(
     else 0
   end as {{ money_type() }}
 )
+{%- endmacro %}
+
+{# A sum of fractions as double that is the same in whatever order the rows come: summed exactly, then rounded to
+nine digits, so that three thirds are 1. #}
+{% macro fraction_sum(expression) -%}
+round(cast(sum(cast({{ expression }} as decimal(38, 18))) as double), 9)
 {%- endmacro %}
 
 {# A ratio as double; null when the divisor is null or 0. #}

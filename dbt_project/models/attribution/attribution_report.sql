@@ -13,7 +13,7 @@ select
   os,
   platform,
   currency,
-  sum(credit) as conversions,
+  {{ fraction_sum('credit') }} as conversions,
   {{ money_sum('attributed_revenue') }} as attributed_revenue,
   count(distinct transaction_key) as assisted_conversions,
   count(distinct global_user_id) as users

@@ -24,7 +24,7 @@ campaign_currency as (
       ad_platform,
       campaign_key,
       currency,
-      row_number() over (partition by ad_platform, campaign_key order by sum(credit) desc, currency) as place
+      row_number() over (partition by ad_platform, campaign_key order by {{ fraction_sum('credit') }} desc, currency) as place
     from {{ ref('campaign_conversions') }}
     group by ad_platform, campaign_key, currency
   ) as ranked
@@ -41,7 +41,7 @@ spend as (
     sum(impressions) as impressions,
     sum(clicks) as clicks,
     sum(spend) as spend,
-    sum(platform_conversions) as platform_conversions,
+    {{ fraction_sum('platform_conversions') }} as platform_conversions,
     sum(platform_conversion_value) as platform_conversion_value
   from {{ ref('campaign_spend') }}
   group by spend_date, ad_platform, campaign_key, currency
@@ -67,8 +67,8 @@ orders as (
     ad_platform,
     campaign_key,
     currency,
-    sum(credit) as conversions,
-    sum(case when is_new_customer then credit else 0 end) as new_customers,
+    {{ fraction_sum('credit') }} as conversions,
+    {{ fraction_sum('case when is_new_customer then credit else 0 end') }} as new_customers,
     sum(attributed_revenue) as revenue
   from {{ ref('campaign_conversions') }}
   group by conversion_date, ad_platform, campaign_key, currency
@@ -120,14 +120,14 @@ summed as (
     sum(impressions) as impressions,
     sum(clicks) as clicks,
     {{ money_sum('spend') }} as spend,
-    sum(platform_conversions) as platform_conversions,
+    {{ fraction_sum('platform_conversions') }} as platform_conversions,
     {{ money_sum('platform_conversion_value') }} as platform_conversion_value,
     sum(sessions) as sessions,
     sum(click_id_sessions) as click_id_sessions,
     sum(users) as users,
     sum(new_users) as new_users,
-    sum(conversions) as conversions,
-    sum(new_customers) as new_customers,
+    {{ fraction_sum('conversions') }} as conversions,
+    {{ fraction_sum('new_customers') }} as new_customers,
     {{ money_sum('revenue') }} as revenue
   from met
   group by report_date, ad_platform, campaign_key, currency

@@ -12,7 +12,7 @@ with totals as (
     {{ money_sum('spend') }} as spend,
     sum(sessions) as sessions,
     sum(click_id_sessions) as click_id_sessions,
-    sum(conversions) as conversions,
+    {{ fraction_sum('conversions') }} as conversions,
     {{ money_sum('revenue') }} as revenue
   from {{ ref('campaign') }}
   where ad_platform <> '(none)'
