@@ -26,7 +26,7 @@ class AirflowVariables(BaseModel):
         "0 * * * *", "When the click stream is processed."
     )
     schedule_interval_delete_idle_connections: fields.Cron = cron_setting(
-        "0 */3 * * *", "When idle database connections are released; no job reads it yet."
+        "0 */3 * * *", "When idle database connections are released."
     )
     user_reporting_schedule_interval: fields.Cron = cron_setting(
         "*/30 * * * *", "When the Superset dashboard automation runs; no job reads it yet."
