@@ -40,6 +40,7 @@ app.command("ui")(ui.ui)
 app.add_typer(events.events_app, name="events")
 for name, module, attribute, text in (
     ("id-graph", "id_graph.commands", "id_graph_app", "Ask and rebuild the id graph."),
+    ("alerts", "commands.alerts", "alerts_app", "What was told and what waits; a test alert."),
     ("demo", "demo.commands", "demo_app", "The demo store: generated data with known truth."),
 ):
     group = domain_group(f"blotout_orchestration.{module}", attribute)

@@ -33,6 +33,7 @@ from blotout_orchestration.events.checks import events_checks
 from blotout_orchestration.id_graph.assets import id_graph_assets, id_graph_job, id_graph_sensor
 from blotout_orchestration.id_graph.checks import id_graph_checks
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.platform.alerts.automation import alerts_sensor
 from blotout_orchestration.platform.progress import PROGRESS_LOGGER, progress_logger
 from blotout_orchestration.settings import Settings, load_settings
 
@@ -69,6 +70,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
             bad_events_sensor(),
             id_graph_sensor(),
             *analytics_sensors(),
+            alerts_sensor(ground),
         ],
         executor=in_process_executor,
         loggers={PROGRESS_LOGGER: progress_logger()},

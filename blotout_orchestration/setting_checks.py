@@ -102,6 +102,22 @@ def check_email(value: str) -> str:
     return value
 
 
+def check_addresses(value: str) -> str:
+    """E-mail addresses with commas between them, in their order and without spaces; empty for none."""
+    return ",".join(check_email(part.strip()) for part in value.split(",") if part.strip())
+
+
+def check_team_addresses(value: str) -> str:
+    """`team=address` pairs with commas between them."""
+    pairs = [part.strip() for part in value.split(",") if part.strip()]
+    for pair in pairs:
+        team, separator, address = pair.partition("=")
+        if not separator or not re.fullmatch(r"[A-Za-z0-9_-]+", team):
+            raise ValueError("a pair is not of the form team=address")
+        check_email(address)
+    return ",".join(pairs)
+
+
 def check_docker_tag(value: str) -> str:
     """A tag of a container image."""
     if not _DOCKER_TAG.fullmatch(value):

@@ -29,6 +29,8 @@ InstanceType = Annotated[str, AfterValidator(checks.check_instance_type)]
 Subnet = Annotated[str, AfterValidator(checks.check_subnet)]
 Email = Annotated[str, AfterValidator(checks.check_email)]
 DatabaseUri = Annotated[SecretStr, AfterValidator(checks.check_database_uri)]
+Addresses = Annotated[str, AfterValidator(checks.check_addresses)]
+TeamAddresses = Annotated[str, AfterValidator(checks.check_team_addresses)]
 Secret = Annotated[SecretStr, AfterValidator(checks.check_secret)]
 
 MASK: Final = "********"

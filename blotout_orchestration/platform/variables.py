@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from blotout_orchestration import env_file as env_files
 from blotout_orchestration import setting_fields as fields
@@ -90,8 +90,8 @@ def scrubbed(settings: Settings, text: str) -> str:
     if settings.catalog_uri and "@" in settings.catalog_uri:
         credentials = settings.catalog_uri.partition("//")[2].rpartition("@")[0]
         secrets += [credentials, credentials.partition(":")[2]]
-    if settings.superset_password:
-        secrets.append(settings.superset_password.get_secret_value())
+    values = (getattr(settings, name) for name in Settings.model_fields)
+    secrets += [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
     for secret in secrets:
         if secret:
             text = text.replace(secret, fields.MASK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from blotout_orchestration.errors import UsageError
 from blotout_orchestration.platform.settings_document import settings_table, with_table
+from blotout_orchestration.platform.variables import describe
 from blotout_orchestration.settings import Settings
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
@@ -21,7 +23,10 @@ def test_the_document_holds_the_table_of_the_settings() -> None:
 
 def test_every_setting_has_a_row_of_five_cells() -> None:
     rows = [line for line in settings_table().splitlines() if line.startswith("| `")]
-    assert [re.match(r"\| `(\w+)`", row).group(1).lower() for row in rows] == list(Settings.model_fields)  # type: ignore[union-attr]
+    named = [re.match(r"\| `(\w+)`", row).group(1).lower() for row in rows]  # type: ignore[union-attr]
+    groups = [describe(name)[0] for name in named]
+    assert sorted(named) == sorted(Settings.model_fields)
+    assert [group for group, _ in itertools.groupby(groups)] == list(dict.fromkeys(groups))
     assert {len(re.split(r"(?<!\\)\|", row)) for row in rows} == {7}
 
 
