@@ -7,7 +7,7 @@ files of definitions in files.py, due times in timing.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blotout_orchestration.platform.registry.channel import Channel
 from blotout_orchestration.platform.registry.conflicts import check_tables_differ
@@ -36,6 +36,7 @@ __all__ = [
     "resume",
 ]
 
+Definition = TypeVar("Definition", Pipeline, Channel)
 PIPELINE_PARTITIONS = "elt_pipelines"
 CHANNEL_PARTITIONS = "activation_channels"
 
@@ -83,16 +84,16 @@ def live_channels(settings: Settings) -> dict[str, Channel]:
 
 
 def add_pipelines(settings: Settings, pipelines: Sequence[Pipeline]) -> dict[str, Change]:
-    """Add or replace pipelines, all or none; the change by name.
+    """Add or replace pipelines, all or none; the change by name. What is paused stays so unless said otherwise.
 
     Raises DefinitionError when two pipelines would write the same table, DatabaseUnavailableError.
     """
-    return PIPELINES.put(settings, pipelines, check_tables_differ)
+    return PIPELINES.put(settings, pipelines, keep=_keep_pipeline_pause, check=check_tables_differ)
 
 
 def add_channels(settings: Settings, channels: Sequence[Channel]) -> dict[str, Change]:
     """Add or replace channels, all or none; the change by name. Raises DatabaseUnavailableError."""
-    return CHANNELS.put(settings, channels)
+    return CHANNELS.put(settings, channels, keep=_keep_channel_pause)
 
 
 def pause(settings: Settings, registry: Registry[Any], name: str) -> Change:
@@ -110,8 +111,18 @@ def remove(settings: Settings, registry: Registry[Any], name: str) -> None:
     registry.remove(settings, name)
 
 
-def _with_paused(definition: Pipeline | Channel, paused: bool) -> Pipeline | Channel:
+def _with_paused(definition: Definition, paused: bool) -> Definition:
     if isinstance(definition, Pipeline):
         payload = PipelinePayload.model_validate({**definition.stored_payload(), "paused": paused})
         return definition.model_copy(update={"payload": payload})
     return definition.model_copy(update={"paused": paused})
+
+
+def _keep_pipeline_pause(pipeline: Pipeline, before: Mapping[str, Any]) -> Pipeline:
+    if "paused" in pipeline.payload.model_fields_set:
+        return pipeline
+    return _with_paused(pipeline, before["payload"].get("paused") is True)
+
+
+def _keep_channel_pause(channel: Channel, before: Mapping[str, Any]) -> Channel:
+    return channel if "paused" in channel.model_fields_set else _with_paused(channel, bool(before["paused"]))

@@ -30,6 +30,9 @@ def _check_audience(value: str) -> str:
     return value if ":" in value else f"segment:{value}"
 
 
+Audience = Annotated[str, AfterValidator(_check_audience)]
+
+
 class ChannelPayload(Strict):
     """The column `payload`: what the other columns do not hold."""
 
@@ -54,7 +57,7 @@ class Channel(Strict):
 
     name: RegistryName
     channel_type: Kind
-    audience: Annotated[str, AfterValidator(_check_audience)]
+    audience: Audience
     mode: Mode = "upsert"
     schedule: Schedule | None = None
     paused: bool = False

@@ -38,12 +38,14 @@ class EventMap(Strict):
     """An event that each row of the stream stands for; `map_column` says when it happened.
 
     `columns` fills further columns of `offline_events` (`revenue`, `currency`, `transaction_id` ...), each from
-    a column of the stream.
+    a column of the stream or an expression that the elt room knows; `when` narrows the event to rows whose
+    columns have these values.
     """
 
     map_event: str = Field(min_length=1)
     map_column: str = Field(min_length=1)
     columns: dict[str, str] = Field(default_factory=dict)
+    when: dict[str, str | bool | int] = Field(default_factory=dict)
 
 
 class StreamMetadata(Strict):
@@ -190,11 +192,14 @@ def _check_source_name(value: str) -> str:
     return value
 
 
+SourceName = Annotated[str, AfterValidator(_check_source_name)]
+
+
 class Pipeline(Strict):
     """A live row of `connection_pipeline`."""
 
     name: RegistryName
-    source_name: Annotated[str, AfterValidator(_check_source_name)]
+    source_name: SourceName
     source_type: Kind
     payload: PipelinePayload = PipelinePayload()
     created_at: datetime = Field(datetime.min.replace(tzinfo=UTC), exclude=True)

@@ -84,11 +84,13 @@ class Registry(Generic[Definition]):
         self,
         settings: Settings,
         definitions: Sequence[Definition],
+        *,
+        keep: Callable[[Definition, Row], Definition] = lambda definition, _before: definition,
         check: Callable[[Contents[Definition]], None] = lambda _contents: None,
     ) -> dict[str, Change]:
         """Append these definitions, all or none; one that holds already adds no row. The change by name.
 
-        `check` sees what would hold afterwards, while nobody else can change it, and may raise. Raises
+        `keep` carries over what a definition leaves to the live row that it replaces; `check` sees what would hold afterwards, while nobody else can change it, and may raise. Raises
         DatabaseUnavailableError.
         """
         changes: dict[str, Change] = {}
@@ -97,6 +99,8 @@ class Registry(Generic[Definition]):
             for definition in definitions:
                 row = self.to_row(definition)
                 before = newest.get(row["name"])
+                if before is not None and not before["is_deleted"]:
+                    row = self.to_row(keep(definition, before))
                 changes[row["name"]] = _change(before, row)
                 if changes[row["name"]] != "unchanged":
                     newest[row["name"]] = self._append(connection, before, {**row, "is_deleted": 0})
