@@ -22,3 +22,12 @@ class PipelineSettings(BaseModel):
         "postgresql+psycopg2://blotout:PASSWORD@db:5432/platform",
         secret=True,
     )
+    pipeline_runs_at_once: int = setting(
+        "Pipelines",
+        4,
+        "How many runs of ELT pipelines, and how many of activation channels, may be under way at once.",
+        "a whole number from 1 to 1000",
+        "8",
+        ge=1,
+        le=1000,
+    )
