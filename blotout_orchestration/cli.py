@@ -41,6 +41,13 @@ app.add_typer(events.events_app, name="events")
 for name, module, attribute, text in (
     ("id-graph", "id_graph.commands", "id_graph_app", "Ask and rebuild the id graph."),
     ("alerts", "commands.alerts", "alerts_app", "What was told and what waits; a test alert."),
+    (
+        "pipelines",
+        "commands.pipelines",
+        "pipelines_app",
+        "ELT pipelines: sources loaded on their own schedule.",
+    ),
+    ("channels", "commands.channels", "channels_app", "Activation channels: where audiences are delivered."),
     ("demo", "demo.commands", "demo_app", "The demo store: generated data with known truth."),
 ):
     group = domain_group(f"blotout_orchestration.{module}", attribute)

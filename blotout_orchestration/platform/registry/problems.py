@@ -36,4 +36,4 @@ class DefinitionError(UsageError):
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         lines = [problem.line(source) for source, problem in problems]
-        super().__init__("\n  ".join([f"{count}, nothing was added:", *lines]))
+        super().__init__("\n  ".join([f"{count} in what was defined:", *lines]))
