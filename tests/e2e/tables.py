@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from blotout_orchestration.analytics.dbt_project import PROJECT_FOLDER
 from blotout_orchestration.analytics.warehouse import connect_published
-from blotout_orchestration.id_graph.contract import ID_GRAPH_BATCHES
+from blotout_orchestration.id_graph.contract import ID_GRAPH, ID_GRAPH_BATCHES, ID_GRAPH_MERGES
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.settings import Settings
 
@@ -64,3 +64,16 @@ def differences(expected: Mapping[str, Rows], found: Mapping[str, Rows]) -> dict
                 f"missing {len(missing)}: {missing[:1]}; surplus {len(surplus)}: {surplus[:1]}"
             )
     return told
+
+
+def redirects_that_lead_astray(lake: Lake) -> list[object]:
+    """Redirects that do not point to the person who holds the oldest id of the old one."""
+    holders = {
+        (row["id_type"], row["provider"], row["id"]): row["global_user_id"]
+        for row in lake.read(ID_GRAPH).to_pylist()
+    }
+    return [
+        row
+        for row in lake.read(ID_GRAPH_MERGES).to_pylist()
+        if holders.get((row["old_id_type"], row["old_provider"], row["old_id"])) != row["new_global_user_id"]
+    ]

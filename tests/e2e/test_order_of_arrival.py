@@ -18,11 +18,11 @@ from blotout_orchestration.demo.options import DemoOptions
 from blotout_orchestration.demo.store import generate, write
 from blotout_orchestration.events.landing import land
 from blotout_orchestration.events.processing import flatten_hours, pending_hours
-from blotout_orchestration.id_graph.contract import ID_GRAPH, ID_GRAPH_MERGES
+from blotout_orchestration.id_graph.contract import ID_GRAPH_MERGES
 from blotout_orchestration.id_graph.stitch import stitch
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.settings import Settings
-from tests.e2e.tables import Rows, differences, lake_tables, warehouse_tables
+from tests.e2e.tables import Rows, differences, lake_tables, redirects_that_lead_astray, warehouse_tables
 
 STORE = DemoOptions(people=60, days=3, events=2_000)
 TICKS = 3
@@ -81,19 +81,6 @@ def all_tables(lake: Lake) -> dict[str, Rows]:
     found = {**warehouse_tables(lake.settings), **lake_tables(lake.settings)}
     del found[ID_GRAPH_MERGES.name]
     return found
-
-
-def redirects_that_lead_astray(lake: Lake) -> list[object]:
-    """Redirects that do not point to the person who holds the oldest id of the old one."""
-    holders = {
-        (row["id_type"], row["provider"], row["id"]): row["global_user_id"]
-        for row in lake.read(ID_GRAPH).to_pylist()
-    }
-    return [
-        row
-        for row in lake.read(ID_GRAPH_MERGES).to_pylist()
-        if holders.get((row["old_id_type"], row["old_provider"], row["old_id"])) != row["new_global_user_id"]
-    ]
 
 
 @pytest.mark.heavy
