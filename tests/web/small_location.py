@@ -1,0 +1,24 @@
+"""A small code location for the door's tests: a job, an asset, a schedule."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+
+@dg.op
+def add_one() -> int:
+    return 1
+
+
+@dg.job
+def small_job():
+    add_one()
+
+
+@dg.asset
+def small_asset() -> int:
+    return 1
+
+
+small_schedule = dg.ScheduleDefinition(name="small_schedule", job=small_job, cron_schedule="0 0 * * *")
+defs = dg.Definitions(assets=[small_asset], jobs=[small_job], schedules=[small_schedule])
