@@ -33,6 +33,7 @@ from blotout_orchestration.events.checks import events_checks
 from blotout_orchestration.id_graph.assets import id_graph_assets, id_graph_job, id_graph_sensor
 from blotout_orchestration.id_graph.checks import id_graph_checks
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.maintenance.billing.job import billing_job, billing_schedule
 from blotout_orchestration.platform.alerts.automation import alerts_sensor
 from blotout_orchestration.platform.progress import PROGRESS_LOGGER, progress_logger
 from blotout_orchestration.settings import Settings, load_settings
@@ -45,6 +46,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     ground = settings or load_settings()
     lake = Lake(ground)
     events = events_job()
+    bill = billing_job(lake)
     main = define_asset_job(
         MAIN_JOB,
         selection=AssetSelection.all(),
@@ -63,8 +65,8 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     return Definitions(
         assets=documented,
         asset_checks=[*events_checks(lake), *id_graph_checks(lake), *analytics_checks(lake)],
-        jobs=[events, id_graph_job(), *analytics_jobs(), main],
-        schedules=[events_schedule(lake, events)],
+        jobs=[events, id_graph_job(), *analytics_jobs(), main, bill],
+        schedules=[events_schedule(lake, events), billing_schedule(lake, bill)],
         sensors=[
             events_gap_filler(lake, events),
             bad_events_sensor(),

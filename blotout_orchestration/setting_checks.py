@@ -118,6 +118,14 @@ def check_team_addresses(value: str) -> str:
     return ",".join(pairs)
 
 
+def check_account_numbers(value: str) -> str:
+    """AWS account numbers with commas between them, without spaces; empty for none."""
+    numbers = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(re.fullmatch(r"\d{12}", number) for number in numbers):
+        raise ValueError("an account number has 12 digits")
+    return ",".join(numbers)
+
+
 def check_docker_tag(value: str) -> str:
     """A tag of a container image."""
     if not _DOCKER_TAG.fullmatch(value):

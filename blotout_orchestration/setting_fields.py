@@ -30,6 +30,7 @@ Subnet = Annotated[str, AfterValidator(checks.check_subnet)]
 Email = Annotated[str, AfterValidator(checks.check_email)]
 DatabaseUri = Annotated[SecretStr, AfterValidator(checks.check_database_uri)]
 Addresses = Annotated[str, AfterValidator(checks.check_addresses)]
+AccountNumbers = Annotated[str, AfterValidator(checks.check_account_numbers)]
 TeamAddresses = Annotated[str, AfterValidator(checks.check_team_addresses)]
 Secret = Annotated[SecretStr, AfterValidator(checks.check_secret)]
 

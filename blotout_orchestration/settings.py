@@ -26,6 +26,7 @@ from blotout_orchestration.setting_groups.door import DoorSettings
 from blotout_orchestration.setting_groups.ground import GroundSettings
 from blotout_orchestration.setting_groups.mail import MailSettings
 from blotout_orchestration.setting_groups.maintenance import MaintenanceSettings
+from blotout_orchestration.setting_groups.operations import OperationsSettings
 from blotout_orchestration.setting_groups.pipelines import PipelineSettings
 
 ENV_FILE = Path(".env")
@@ -39,6 +40,7 @@ class SettingsError(BlotoutError):
 
 
 class Settings(
+    OperationsSettings,
     DoorSettings,
     MailSettings,
     MaintenanceSettings,
