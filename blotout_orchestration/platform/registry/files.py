@@ -106,4 +106,8 @@ def _channel(document: dict[str, Any]) -> tuple[Channel, list[str]]:
     row = {name: value for name, value in document.items() if name not in ("id", "created_at", "updated_at")}
     if row.pop("is_deleted", 0) not in (0, False, None):
         raise _Refused([Problem("is_deleted", "the row is a removed one")])
-    return _validated(Channel, {**row, "schedule": row.get("schedule") or None}), []
+    try:
+        payload = originals.payload_object(row["payload"])
+    except ValueError as error:
+        raise _Refused([Problem("payload", str(error))]) from None
+    return _validated(Channel, {**row, "payload": payload, "schedule": row.get("schedule") or None}), []

@@ -60,19 +60,24 @@ def translate(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         row = {name: row[name] for name in columns if name in row} | {
             "payload": {name: value for name, value in row.items() if name not in columns}
         }
-    payload = row["payload"]
-    if isinstance(payload, str):
-        try:
-            payload = json.loads(payload)
-        except ValueError:
-            raise ValueError("payload is neither an object nor the text of one in JSON") from None
-    if not isinstance(payload, Mapping):
-        raise ValueError("payload is not an object")
+    payload = payload_object(row["payload"])
     taken = {name: value for name, value in payload.items() if name not in WITHOUT_MEANING}
     left_out = sorted(f"payload.{name}" for name in payload if name in WITHOUT_MEANING)
     _take_status(taken)
     _take_schedule(taken)
     return {**row, "payload": taken}, left_out
+
+
+def payload_object(payload: object) -> Mapping[str, Any]:
+    """A payload, which an export of the database may have as text. Raises ValueError."""
+    if isinstance(payload, str):
+        try:
+            payload = json.loads(payload)
+        except ValueError:
+            raise ValueError("neither an object nor the text of one in JSON") from None
+    if not isinstance(payload, Mapping):
+        raise ValueError("not an object")
+    return payload
 
 
 def _take_status(payload: dict[str, Any]) -> None:

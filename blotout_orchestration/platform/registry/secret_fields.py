@@ -31,7 +31,8 @@ _SECRET_LOOK: Final = re.compile(
     r"|\beyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}\."  # a JSON web token
     r"|\b(Bearer|Basic|Klaviyo-API-Key) \S+",
 )
-_CREDENTIALS_IN_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]*:[^/\s]+@", re.IGNORECASE)
+_CREDENTIALS_IN_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:(?!\d{1,5}/)\S+@", re.IGNORECASE)
+"""A password with an unescaped `/` counts; a port and a path with `@` do not."""
 _WORD_BORDER: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 

@@ -16,6 +16,8 @@ from blotout_orchestration.platform.registry.secret_fields import SecretsInTheCl
 from blotout_orchestration.setting_fields import MASK
 
 _LONGEST_SHOWN: Final = 80
+_NO_OBJECT: Final = frozenset({"model_type", "model_attributes_type", "dict_type", "list_type", "tuple_type"})
+"""A text where an object was expected may be an object as text, with secrets in it."""
 
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
@@ -34,6 +36,8 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
                 found.append(Problem(field, str(cause), shown(path, detail.get("input"))))
         elif detail["type"] == "missing":
             found.append(Problem(field, "is required"))
+        elif detail["type"] in _NO_OBJECT:
+            found.append(Problem(field, _sentence(detail["msg"].partition(" or instance of")[0])))
         else:
             found.append(Problem(field, _sentence(detail["msg"]), shown(path, detail.get("input"))))
     return found
