@@ -1,0 +1,151 @@
+"""One stream out of its source and into Parquet files, by dlt, in a folder that only this run knows.
+
+Belongs here: everything that is dlt's (pipeline, state, normalization). dlt never sees the lake: its files and
+its state are handed over, and come into force with the commit of the rows.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from blotout_orchestration.elt.definition import Stream
+from blotout_orchestration.elt.messages import ExtractError, readable
+from blotout_orchestration.elt.sources import Source, Window
+from blotout_orchestration.platform.runs import WORKER_TAG, worker_is_gone, worker_of_this_process
+
+SOURCE = "elt"
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What dlt left: Parquet files in order of arrival, their bytes, the resource's state before and after."""
+
+    files: tuple[Path, ...]
+    bytes: int
+    state: str | None
+    cursor_before: Any
+    cursor_after: Any
+
+
+@contextmanager
+def working_folder(root: Path, pipeline: str) -> Iterator[Path]:
+    """A folder of this process for one run; what killed runs of the pipeline left is removed."""
+    root.mkdir(parents=True, exist_ok=True)
+    for left in root.glob(f"{pipeline}@*"):
+        worker = left.name.partition("@")[2].rpartition("@")[0]
+        if worker_is_gone({WORKER_TAG: worker}):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = root / f"{pipeline}@{worker_of_this_process()}@{id(object()):x}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def extract(
+    source: Source, stream: Stream, window: Window, state: str | None, since: Any, folder: Path
+) -> Extracted:
+    """Read what the window and the state ask for.
+
+    `state` is what the last load left (None: read from the window's start); with `since` it is ignored, and
+    rows from there on are read again. Raises ExtractError, with secrets and personal data taken out.
+    """
+    import dlt
+    from dlt.common.json import json as dlt_json
+
+    dlt.config["runtime.dlthub_telemetry"] = False
+    dlt.config["runtime.log_level"] = "CRITICAL"
+    before = dlt_json.typed_loads(state) if state else {}
+    if since is not None:
+        window = replace(window, start=since)
+    pipeline = dlt.pipeline(
+        "stream",
+        pipelines_dir=str(folder / "dlt"),
+        destination=dlt.destinations.filesystem(
+            bucket_url=(folder / "unused").as_uri(), naming_convention="direct"
+        ),
+        dataset_name="staging",
+    )
+    if before and since is None and window.cursor:
+        with pipeline.managed_state() as pipeline_state:
+            resources = {stream.table: _with_window(before, window)}
+            pipeline_state["sources"] = {SOURCE: {"resources": resources}}
+    try:
+        resource = source.resource(stream, window)
+
+        @dlt.source(name=SOURCE, max_table_nesting=0)
+        def one_stream() -> Any:
+            return resource
+
+        pipeline.extract(one_stream(), write_disposition="append", loader_file_format="parquet")
+        pipeline.normalize()
+    except Exception as error:
+        raise ExtractError(f"stream {stream.name}: {readable(error, source.secrets)}") from None
+    files = _files(pipeline, stream)
+    found = pipeline.state.get("sources", {}).get(SOURCE, {}).get("resources", {}).get(stream.table, {})
+    after = _newest(before, dict(found), window.cursor)
+    return Extracted(
+        files,
+        sum(path.stat().st_size for path in files),
+        dlt_json.typed_dumps(after) if after else None,
+        _cursor(before, window.cursor),
+        _cursor(after, window.cursor),
+    )
+
+
+def _files(pipeline: Any, stream: Stream) -> tuple[Path, ...]:
+    """The stream's Parquet files, in the order in which they were written."""
+    found: list[Path] = []
+    for load_id in pipeline.list_normalized_load_packages():
+        jobs = pipeline.get_load_package_info(load_id).jobs["new_jobs"]
+        found += [
+            Path(job.file_path)
+            for job in jobs
+            if job.job_file_info.table_name == stream.table and job.file_path.endswith(".parquet")
+        ]
+    return tuple(sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name)))
+
+
+def _cursor(state: dict[str, Any], cursor: str | None) -> Any:
+    return state.get("incremental", {}).get(cursor, {}).get("last_value") if cursor else None
+
+
+def _with_window(state: dict[str, Any], window: Window) -> dict[str, Any]:
+    """The state with the window's start as its initial value: dlt takes another one for a reset."""
+    incremental = dict(state.get("incremental", {}))
+    if window.cursor in incremental:
+        incremental[window.cursor] = {**incremental[window.cursor], "initial_value": window.start}
+    return {**state, "incremental": incremental}
+
+
+def _newest(before: dict[str, Any], after: dict[str, Any], cursor: str | None) -> dict[str, Any]:
+    """The state to keep: a backfill that found only older rows does not move the cursor back."""
+    old, new = _cursor(before, cursor), _cursor(after, cursor)
+    if old is None:
+        return after
+    if new is None:
+        return before
+    try:
+        return before if _comparable(old) > _comparable(new) else after
+    except TypeError:
+        return after
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None) if value.tzinfo is None else value.timestamp()
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def cursor_text(value: Any) -> str | None:
+    """A cursor as metadata shows it."""
+    if value is None:
+        return None
+    return value.isoformat() if isinstance(value, (date, datetime)) else str(value)
