@@ -21,7 +21,7 @@ from blotout_orchestration.analytics.assets import dbt_layers, python_assets
 from blotout_orchestration.analytics.automation import analytics_jobs, analytics_sensors
 from blotout_orchestration.analytics.checks import analytics_checks
 from blotout_orchestration.analytics.dbt_project import ensure_manifest
-from blotout_orchestration.elt.assets import elt_assets
+from blotout_orchestration.elt.assets import elt_assets, elt_job, without_pipelines
 from blotout_orchestration.events.assets import events_assets, hourly_partitions
 from blotout_orchestration.events.automation import (
     bad_events_sensor,
@@ -49,7 +49,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     bill = billing_job(lake)
     main = define_asset_job(
         MAIN_JOB,
-        selection=AssetSelection.all(),
+        selection=without_pipelines(AssetSelection.all()),
         description="The whole way in one run: click stream, id graph, unified view and every report.",
     )
     assets = [
@@ -65,7 +65,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     return Definitions(
         assets=documented,
         asset_checks=[*events_checks(lake), *id_graph_checks(lake), *analytics_checks(lake)],
-        jobs=[events, id_graph_job(), *analytics_jobs(), main, bill],
+        jobs=[events, id_graph_job(), *analytics_jobs(), main, elt_job(), bill],
         schedules=[events_schedule(lake, events), billing_schedule(lake, bill)],
         sensors=[
             events_gap_filler(lake, events),
