@@ -13,6 +13,7 @@ from dagster._core.workspace.context import IWorkspaceProcessContext, WorkspaceR
 from dagster._core.workspace.permissions import PermissionResult
 from starlette.requests import HTTPConnection
 
+from blotout_orchestration.web.access import Access
 from blotout_orchestration.web.guard import visitor_of
 from blotout_orchestration.web.roles import Role, location_permissions_of, permissions_of
 from blotout_orchestration.web.sessions import Visitor
@@ -22,6 +23,7 @@ class RoleRequestContext(WorkspaceRequestContext):
     """A request context whose permissions are those of a role."""
 
     visitor: Visitor
+    access: Access
 
     @property
     def permissions(self) -> Mapping[str, PermissionResult]:
@@ -42,7 +44,7 @@ class RoleRequestContext(WorkspaceRequestContext):
 
 
 def request_context(
-    process: IWorkspaceProcessContext[WorkspaceRequestContext], connection: HTTPConnection
+    process: IWorkspaceProcessContext[WorkspaceRequestContext], connection: HTTPConnection, access: Access
 ) -> RoleRequestContext:
     """The context of a request that the guard has let through. Raises PermissionError for any other."""
     visitor = visitor_of(connection.scope)
@@ -57,5 +59,5 @@ def request_context(
         source=connection,
         read_only=plain.read_only or visitor.role is Role.VIEWER,
     )
-    context.visitor = visitor
+    context.visitor, context.access = visitor, access
     return context

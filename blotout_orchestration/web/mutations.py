@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import lru_cache
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,20 +40,25 @@ class MutationRefusedError(Exception):
     """The visitor may not do this, or not in this way."""
 
 
-def guard_mutations(schema: Schema, access: Access) -> Schema:
-    """Put the guard around each field of the type Mutation, those of a newer Dagster included."""
+@lru_cache(maxsize=1)
+def guarded_schema() -> Schema:
+    """Dagster's schema with the guard around each field of the type Mutation, those of a newer Dagster included."""
+    from dagster_graphql.schema import create_schema
+
+    schema = create_schema()
     mutation = schema.graphql_schema.mutation_type
     for name, field in (mutation.fields if mutation else {}).items():
-        _guard_field(name, field, access)
+        _guard_field(name, field)
     return schema
 
 
-def _guard_field(name: str, field: GraphQLField, access: Access) -> None:
+def _guard_field(name: str, field: GraphQLField) -> None:
     original: Callable[..., Any] | None = field.resolve
     if original is None:
         raise RuntimeError(f"the mutation {name} has no resolver to guard; is this another Dagster?")
 
     def resolve(root: Any, info: Any, **arguments: Any) -> Any:
+        access: Access = info.context.access
         visitor: Visitor = info.context.visitor
         names = sorted(set(_names(arguments)))
 

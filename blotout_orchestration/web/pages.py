@@ -80,9 +80,9 @@ def _templates() -> Environment:
     return Environment(loader=DictLoader(pages), autoescape=True, undefined=StrictUndefined)
 
 
-def page(name: str, title: str, status: int = 200, **values: Any) -> HTMLResponse:
+def page(template: str, title: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page that runs no script, loads nothing and is not kept by the browser."""
     nonce = secrets.token_urlsafe(16)
-    html = _templates().get_template(name).render(title=title, nonce=nonce, **values)
+    html = _templates().get_template(template).render(title=title, nonce=nonce, **values)
     policy = f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; base-uri 'none'"
     return HTMLResponse(html, status, {"Content-Security-Policy": policy, "Cache-Control": "no-store"})

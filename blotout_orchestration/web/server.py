@@ -23,7 +23,7 @@ from blotout_orchestration.web.access import Access
 from blotout_orchestration.web.context import RoleRequestContext, request_context
 from blotout_orchestration.web.guard import RECHECK_SECONDS, ForRole, Guard, visitor_of
 from blotout_orchestration.web.login import Login
-from blotout_orchestration.web.mutations import MutationRefusedError, guard_mutations
+from blotout_orchestration.web.mutations import MutationRefusedError, guarded_schema
 from blotout_orchestration.web.oidc import Provider
 from blotout_orchestration.web.roles import Role
 
@@ -54,7 +54,7 @@ class Webserver(DagsterWebserver[IWorkspaceProcessContext[WorkspaceRequestContex
 
     def build_graphql_schema(self) -> Schema:
         """Dagster's schema with the guard around each mutation."""
-        return guard_mutations(super().build_graphql_schema(), self._access)
+        return guarded_schema()
 
     def build_middleware(self) -> list[Middleware]:
         """From the outside: proxy headers (of trusted proxies), the guard, then Dagster's own."""
@@ -95,7 +95,7 @@ class Webserver(DagsterWebserver[IWorkspaceProcessContext[WorkspaceRequestContex
         return route
 
     def _make_request_context(self, conn: HTTPConnection) -> RoleRequestContext:
-        return request_context(self._process_context, conn)
+        return request_context(self._process_context, conn, self._access)
 
     def _determine_status_code(
         self, resolver_errors: list[GraphQLError] | None, captured_errors: list[Exception]
