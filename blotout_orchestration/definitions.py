@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 
 from dagster import (
+    AssetsDefinition,
     AssetSelection,
     BetaWarning,
     Definitions,
@@ -34,6 +35,12 @@ from blotout_orchestration.id_graph.assets import id_graph_assets, id_graph_job,
 from blotout_orchestration.id_graph.checks import id_graph_checks
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.maintenance.billing.job import billing_job, billing_schedule
+from blotout_orchestration.maintenance.upkeep.job import (
+    upkeep_job,
+    upkeep_reports,
+    upkeep_schedule,
+    upkeep_sensors,
+)
 from blotout_orchestration.platform.alerts.automation import alerts_sensor
 from blotout_orchestration.platform.progress import PROGRESS_LOGGER, progress_logger
 from blotout_orchestration.settings import Settings, load_settings
@@ -58,20 +65,27 @@ def build_defs(settings: Settings | None = None) -> Definitions:
         *id_graph_assets(lake),
         *dbt_layers(lake, ensure_manifest(ground)),
         *python_assets(lake),
+        *upkeep_reports(),
     ]
+    upkeep = upkeep_job(lake, [asset for asset in assets if isinstance(asset, AssetsDefinition)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BetaWarning)
         documented = with_source_code_references(assets)
     return Definitions(
         assets=documented,
         asset_checks=[*events_checks(lake), *id_graph_checks(lake), *analytics_checks(lake)],
-        jobs=[events, id_graph_job(), *analytics_jobs(), main, elt_job(), bill],
-        schedules=[events_schedule(lake, events), billing_schedule(lake, bill)],
+        jobs=[events, id_graph_job(), *analytics_jobs(), main, elt_job(), bill, upkeep],
+        schedules=[
+            events_schedule(lake, events),
+            billing_schedule(lake, bill),
+            upkeep_schedule(lake, upkeep),
+        ],
         sensors=[
             events_gap_filler(lake, events),
             bad_events_sensor(),
             id_graph_sensor(),
             *analytics_sensors(),
+            *upkeep_sensors(lake),
             alerts_sensor(ground),
         ],
         executor=in_process_executor,
