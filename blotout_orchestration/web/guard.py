@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
@@ -41,6 +43,8 @@ HEADERS: Final = {
 }
 OWN_FRAMES: Final = "frame-ancestors 'self'; form-action 'self'"
 STRICT_TRANSPORT: Final = "max-age=31536000"
+UNAVAILABLE: Final = (DatabaseUnavailableError, DirectoryUnavailableError, SQLAlchemyError)
+_log = logging.getLogger(__name__)
 
 
 def visitor_of(scope: Scope) -> Visitor | None:
@@ -67,8 +71,11 @@ class Guard:
         if refusal is None:
             try:
                 scope[VISITOR] = await self._visitor(scope)
-            except (DatabaseUnavailableError, DirectoryUnavailableError) as error:
-                refusal = PlainTextResponse(f"The login does not work right now: {error}", 503)
+            except UNAVAILABLE as error:
+                _log.error("requests are refused: %s: %s", type(error).__name__, error)
+                refusal = PlainTextResponse(
+                    "The login does not work right now; the server's log says why.", 503
+                )
         if refusal is None:
             await self._app(scope, receive, send)
         else:
@@ -171,7 +178,8 @@ class ForRole:
     async def _still_holds(self, visitor: Visitor) -> bool:
         try:
             current = await run_in_threadpool(self._access.sessions.visitor, visitor.token, is_activity=False)
-        except (DatabaseUnavailableError, DirectoryUnavailableError):
+        except UNAVAILABLE as error:
+            _log.error("a websocket is closed: %s: %s", type(error).__name__, error)
             return False
         return current is not None and current.role.covers(self.role)
 

@@ -151,7 +151,13 @@ def served(app: Starlette, port: int) -> Iterator[None]:
     """The app on a real port of the loopback address."""
     server = uvicorn.Server(
         uvicorn.Config(
-            app, host="127.0.0.1", port=port, log_level="error", proxy_headers=False, server_header=False, lifespan="off"
+            app,
+            host="127.0.0.1",
+            port=port,
+            log_level="error",
+            proxy_headers=False,
+            server_header=False,
+            lifespan="off",
         )
     )
     thread = threading.Thread(target=server.run, daemon=True)
