@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dagster import AssetSpec, JobDefinition, OpExecutionContext, job, op
+from dagster import AssetMaterialization, AssetSpec, JobDefinition, OpExecutionContext, job, op
 from pydantic import Field
 
 from blotout_orchestration.lake import Lake
@@ -19,6 +19,10 @@ from blotout_orchestration.platform.plots import picture
 GROUP = "maintenance"
 POOL = "maintenance"
 COMPRESSION, COMPACT_OP, COMPRESSION_REPORT = "compression", "compact_lake", "compression_report"
+CLEANUP, CLEANUP_OP, CLEANUP_REPORT = "cleanup_temp_tables", "remove_temporary", "cleanup_report"
+IDLE, IDLE_OP, IDLE_REPORT = "delete_idle_db_connections", "close_idle_connections", "idle_connections_report"
+WAREHOUSE_POOL = "dbt_warehouse"
+"""Cleanup waits for dbt: while nobody builds, what is temporary in the warehouse is left over."""
 TAGS = {"category": "Misc", "team": "data-platform"}
 
 
@@ -26,6 +30,8 @@ def maintenance_reports() -> list[AssetSpec]:
     """The reports of the jobs: a page each, with the figures of every run as plots."""
     texts = {
         COMPRESSION_REPORT: "Files, bytes and rows of what `compression` replaced, and what it expired and swept.",
+        CLEANUP_REPORT: "Temporary tables, query results and build folders that `cleanup_temp_tables` removed.",
+        IDLE_REPORT: "Connections of the Postgres server by why they stay or go, of `delete_idle_db_connections`.",
     }
     return [
         AssetSpec(name, description=text, group_name=GROUP, kinds={"python"}, owners=OWNERS)
@@ -87,6 +93,88 @@ def compression_job(lake: Lake) -> JobDefinition:
     return compression
 
 
+def cleanup_job(lake: Lake) -> JobDefinition:
+    """Drop temporary tables and remove expired files."""
+
+    @op(name=CLEANUP_OP, pool=WAREHOUSE_POOL, description="Drop temporary tables, remove expired files.")
+    def remove_temporary(context: OpExecutionContext, config: MaintenanceConfig) -> None:
+        from blotout_orchestration.maintenance.cleanup import CleanupAction, plan_cleanup
+        from blotout_orchestration.maintenance.pictures import bars
+
+        now = datetime.now(UTC)
+        plan = plan_cleanup(lake, now)
+        report = run_plan(context, lake.settings, plan, CleanupAction(lake, now), config)
+        sizes: dict[str, float] = {}
+        for item in plan.items:
+            sizes[item.kind] = sizes.get(item.kind, 0) + item.count
+        metadata = {
+            "dropped": report.total("dropped"),
+            "removed_files": report.total("removed_files"),
+            "removed_bytes": report.total("removed_bytes"),
+            "found": picture(
+                bars(sizes, "tables, schemas and files", "nothing has expired"), "found by kind"
+            ),
+        }
+        show_and_judge(context, CLEANUP_REPORT, report, config, metadata)
+
+    @job(
+        name=CLEANUP,
+        description="Drop temporary tables and schemas, and remove query results, build folders and staging files "
+        "whose time is over.",
+        tags=TAGS,
+    )
+    def cleanup_temp_tables() -> None:
+        remove_temporary()
+
+    return cleanup_temp_tables
+
+
+def idle_connections_job(lake: Lake) -> JobDefinition:
+    """Close Postgres connections that have been idle for too long."""
+
+    @op(
+        name=IDLE_OP,
+        pool=POOL,
+        description="Close connections that are idle for longer than the settings allow.",
+    )
+    def close_idle_connections(context: OpExecutionContext, config: MaintenanceConfig) -> None:
+        from blotout_orchestration.maintenance import idle_connections as idle
+        from blotout_orchestration.maintenance.pictures import bars
+
+        server = idle.server_of(lake.settings)
+        if server is None:
+            reason = (
+                "no Postgres server is configured: IDLE_CONNECTIONS_SERVER and PLATFORM_DATABASE name none"
+            )
+            context.log.info(f"skipped: {reason}")
+            context.log_event(
+                AssetMaterialization(IDLE_REPORT, description="skipped", metadata={"skipped": reason})
+            )
+            return
+        rules = idle.rules_of(lake.settings)
+        with idle.connected(server) as connection:
+            found = idle.sessions(connection)
+            plan = idle.plan_closing(found, rules)
+            report = run_plan(context, lake.settings, plan, idle.CloseIdle(connection, rules), config)
+        reasons = idle.reasons(found, rules)
+        metadata = {
+            "connections": len(found),
+            "closed": report.total("closed"),
+            "reasons": picture(bars(reasons, "connections", "no connection"), "connections by verdict"),
+        }
+        show_and_judge(context, IDLE_REPORT, report, config, metadata)
+
+    @job(
+        name=IDLE,
+        description="Release database connections that are idle for too long; never Dagster's own, never replication.",
+        tags=TAGS,
+    )
+    def delete_idle_db_connections() -> None:
+        close_idle_connections()
+
+    return delete_idle_db_connections
+
+
 def maintenance_jobs(lake: Lake) -> Sequence[JobDefinition]:
     """All jobs of this file."""
-    return [compression_job(lake)]
+    return [compression_job(lake), cleanup_job(lake), idle_connections_job(lake)]

@@ -64,7 +64,7 @@ class MaintenanceSettings(BaseModel):
         3650,
     )
     snapshot_minimum: int = _number(
-        3, "Newest snapshots of a lake table that are kept whatever their age.", "snapshots", 1, 1000
+        1, "Newest snapshots of a lake table that are kept whatever their age.", "snapshots", 1, 1000
     )
     unreferenced_grace_hours: int = _number(
         72,
@@ -90,11 +90,11 @@ class MaintenanceSettings(BaseModel):
         14, "Age at which the folder that a dbt run compiled into is removed.", "days", 1, 3650
     )
     staging_days: int = _number(
-        30, "Age at which a file below `staging/` of the stg layer is removed.", "days", 1, 3650
+        30, "Age at which what a load left behind is removed: `staging/` of the stg layer, BLOTOUT_HOME/elt.", "days", 1, 3650
     )
     cleanup_maximum_share: int = _number(
         20,
-        "Cleanup refuses a kind whose matches are a larger share of the lake's tables, or of the layer's bytes.",
+        "Cleanup refuses a pattern that matches a larger share of the lake's tables than this.",
         "percent",
         1,
         100,
