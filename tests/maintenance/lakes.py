@@ -69,3 +69,7 @@ def contents(lake: Lake, spec: TableSpec = CLICKS) -> Counter[str]:
 
 def full_name(lake: Lake, spec: TableSpec = CLICKS) -> str:
     return f"{lake.namespace}.{spec.name}"
+
+
+def people_rows(*names: str, visits: int = 1) -> pa.Table:
+    return pa.table({"person": list(names), "visits": [visits] * len(names)}, schema=PEOPLE.arrow_schema)

@@ -32,6 +32,7 @@ from tests.maintenance.lakes import (
     fill,
     full_name,
     land_hour,
+    people_rows,
 )
 
 
@@ -106,10 +107,6 @@ def test_rows_without_a_partition_value_are_compacted_among_themselves(lake):
     assert len(lake.files(CLICKS)) == 1
 
 
-def people(*names: str, visits: int = 1) -> pa.Table:
-    return pa.table({"person": list(names), "visits": [visits] * len(names)}, schema=PEOPLE.arrow_schema)
-
-
 def delete_by_position(lake: Lake, *names: str) -> None:
     """Delete people as the id graph does, by file and position."""
     import duckdb
@@ -118,12 +115,12 @@ def delete_by_position(lake: Lake, *names: str) -> None:
     snapshot = lake.register(connection, "p", PEOPLE, positions=True)
     wanted = ", ".join(f"'{name}'" for name in names)
     gone = connection.execute(f"select file_path, pos from p where person in ({wanted})").to_arrow_table()
-    lake.replace_positions(PEOPLE, snapshot, gone, people(), {"run_id": "d"})
+    lake.replace_positions(PEOPLE, snapshot, gone, people_rows(), {"run_id": "d"})
 
 
 def test_deleted_rows_do_not_come_back_and_their_delete_files_go(lake):
     for number in range(4):
-        lake.append(PEOPLE, people(f"a{number}", f"b{number}"), {"run_id": "x"})
+        lake.append(PEOPLE, people_rows(f"a{number}", f"b{number}"), {"run_id": "x"})
     delete_by_position(lake, "a0", "b1")
     delete_by_position(lake, "a2")
     before = contents(lake, PEOPLE)
@@ -140,8 +137,8 @@ def test_deleted_rows_do_not_come_back_and_their_delete_files_go(lake):
 
 
 def test_a_table_whose_every_row_is_deleted_becomes_empty_files_none(lake):
-    lake.append(PEOPLE, people("a"), {"run_id": "x"})
-    lake.append(PEOPLE, people("b"), {"run_id": "x"})
+    lake.append(PEOPLE, people_rows("a"), {"run_id": "x"})
+    lake.append(PEOPLE, people_rows("b"), {"run_id": "x"})
     delete_by_position(lake, "a", "b")
     compact(lake, PEOPLE)
     assert lake.plan(PEOPLE).files == ()
@@ -150,7 +147,7 @@ def test_a_table_whose_every_row_is_deleted_becomes_empty_files_none(lake):
 
 def test_a_delete_file_that_still_has_work_elsewhere_stays(lake):
     for number in range(3):
-        lake.append(PEOPLE, people(f"a{number}", f"b{number}"), {"run_id": "x"})
+        lake.append(PEOPLE, people_rows(f"a{number}", f"b{number}"), {"run_id": "x"})
     delete_by_position(lake, "a0", "a2")
     before = contents(lake, PEOPLE)
     first, second, _ = sorted(
@@ -163,7 +160,7 @@ def test_a_delete_file_that_still_has_work_elsewhere_stays(lake):
 def test_an_older_file_without_a_newer_column_is_compacted_with_the_others(lake):
     from blotout_orchestration.lake.tables import Column, TableSpec
 
-    lake.append(PEOPLE, people("a"), {"run_id": "x"})
+    lake.append(PEOPLE, people_rows("a"), {"run_id": "x"})
     wider = TableSpec("people", "People.", (*PEOPLE.columns, Column("city", "string", "City.")))
     rows = pa.table({"person": ["b"], "visits": [2], "city": ["Graz"]}, schema=wider.arrow_schema)
     lake.append(wider, rows, {"run_id": "x"})
@@ -212,7 +209,7 @@ def test_an_hour_that_is_replaced_meanwhile_wins_and_the_written_files_are_remov
 
 def test_rows_that_are_deleted_meanwhile_do_not_come_back(lake, monkeypatch):
     for number in range(3):
-        lake.append(PEOPLE, people(f"a{number}"), {"run_id": "x"})
+        lake.append(PEOPLE, people_rows(f"a{number}"), {"run_id": "x"})
     interrupted(monkeypatch, lambda: delete_by_position(lake, "a1"))
     with pytest.raises(FilesChangedError, match="deleted meanwhile"):
         compact(lake, PEOPLE)
