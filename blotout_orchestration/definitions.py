@@ -22,6 +22,7 @@ from blotout_orchestration.analytics.assets import dbt_layers, python_assets
 from blotout_orchestration.analytics.automation import analytics_jobs, analytics_sensors
 from blotout_orchestration.analytics.checks import analytics_checks
 from blotout_orchestration.analytics.dbt_project import ensure_manifest
+from blotout_orchestration.elt.assets import JOB as ELT_JOB
 from blotout_orchestration.elt.assets import elt_assets, elt_job, without_pipelines
 from blotout_orchestration.events.assets import events_assets, hourly_partitions
 from blotout_orchestration.events.automation import (
@@ -43,6 +44,12 @@ from blotout_orchestration.maintenance.upkeep.job import (
 )
 from blotout_orchestration.platform.alerts.automation import alerts_sensor
 from blotout_orchestration.platform.progress import PROGRESS_LOGGER, progress_logger
+from blotout_orchestration.platform.registry.assets import (
+    registry_assets,
+    registry_job,
+    registry_mirror_sensor,
+)
+from blotout_orchestration.platform.registry.sensors import registry_sensors
 from blotout_orchestration.settings import Settings, load_settings
 
 MAIN_JOB = "clickstream_to_reports"
@@ -54,6 +61,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     lake = Lake(ground)
     events = events_job()
     bill = billing_job(lake)
+    registries = registry_job()
     main = define_asset_job(
         MAIN_JOB,
         selection=without_pipelines(AssetSelection.all()),
@@ -62,6 +70,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     assets = [
         *events_assets(lake, hourly_partitions(lake)),
         *elt_assets(lake),
+        *registry_assets(lake),
         *id_graph_assets(lake),
         *dbt_layers(lake, ensure_manifest(ground)),
         *python_assets(lake),
@@ -74,7 +83,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     return Definitions(
         assets=documented,
         asset_checks=[*events_checks(lake), *id_graph_checks(lake), *analytics_checks(lake)],
-        jobs=[events, id_graph_job(), *analytics_jobs(), main, elt_job(), bill, upkeep],
+        jobs=[events, id_graph_job(), *analytics_jobs(), main, elt_job(), registries, bill, upkeep],
         schedules=[
             events_schedule(lake, events),
             billing_schedule(lake, bill),
@@ -86,6 +95,8 @@ def build_defs(settings: Settings | None = None) -> Definitions:
             id_graph_sensor(),
             *analytics_sensors(),
             *upkeep_sensors(lake),
+            *registry_sensors(ground, pipeline_job=ELT_JOB, channel_job=None),
+            registry_mirror_sensor(lake, registries),
             alerts_sensor(ground),
         ],
         executor=in_process_executor,
