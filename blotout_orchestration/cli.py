@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from blotout_orchestration.commands import events, query, runs, ui, variables, web
+from blotout_orchestration.commands import backup, events, query, runs, ui, variables, web
 from blotout_orchestration.commands.groups import ErrorsAsMessages, domain_group
 
 app = typer.Typer(
@@ -38,6 +38,8 @@ app.command("run")(runs.run)
 app.command("sql")(query.sql)
 app.command("ui")(ui.ui)
 app.command("web")(web.web)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(web.users_app, name="users")
 app.add_typer(events.events_app, name="events")
 for name, module, attribute, text in (

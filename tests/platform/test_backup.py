@@ -1,0 +1,137 @@
+"""Backups: whole or not at all, consistent while the platform writes, refused where they cannot work."""
+
+from __future__ import annotations
+
+import tarfile
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from blotout_orchestration.errors import UsageError
+from blotout_orchestration.lake import Lake, TableSpec
+from blotout_orchestration.lake.tables import Column
+from blotout_orchestration.platform.backup import BackupError, back_up, restore
+from blotout_orchestration.settings import Settings
+
+NOW = datetime(2026, 3, 5, 3, tzinfo=UTC)
+NUMBERS = TableSpec("numbers", "Numbers.", (Column("number", "long", "A number."),))
+
+
+def add(lake: Lake, number: int) -> None:
+    """One commit of one row."""
+    lake.append(NUMBERS, pa.table({"number": pa.array([number], pa.int64())}), {"run_id": str(number)})
+
+
+def numbers(settings: Settings) -> list[int]:
+    """What the table holds."""
+    return sorted(Lake(settings).read(NUMBERS).column("number").to_pylist())
+
+
+def moved_away(settings: Settings) -> None:
+    """The home is somewhere else now."""
+    settings.blotout_home.rename(settings.blotout_home.with_name("gone"))
+
+
+def test_a_backup_while_rows_are_committed_holds_a_state_that_was(
+    lake: Lake, settings: Settings, tmp_path: Path
+) -> None:
+    lake.ensure(NUMBERS)
+    add(lake, 0)
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 1
+        while not stop.is_set():
+            add(lake, number)
+            number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for attempt in range(3):
+            back_up(settings, tmp_path / f"{attempt}.tar.gz", NOW, print)
+    finally:
+        stop.set()
+        writer.join()
+    written = numbers(settings)
+    moved_away(settings)
+    for attempt in range(3):
+        restore(settings, tmp_path / f"{attempt}.tar.gz", print)
+        found = numbers(settings)
+        assert found == written[: len(found)]
+        assert found
+        settings.blotout_home.rename(settings.blotout_home.with_name(f"restored-{attempt}"))
+
+
+def test_an_archive_that_was_damaged_is_refused_and_nothing_is_left_behind(
+    lake: Lake, settings: Settings, tmp_path: Path
+) -> None:
+    lake.ensure(NUMBERS)
+    add(lake, 1)
+    archive = tmp_path / "backup.tar.gz"
+    back_up(settings, archive, NOW, print)
+    assert archive.stat().st_mode & 0o077 == 0
+    moved_away(settings)
+    content = archive.read_bytes()
+    (tmp_path / "cut.tar.gz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(BackupError):
+        restore(settings, tmp_path / "cut.tar.gz", print)
+    with tarfile.open(archive) as whole, tarfile.open(tmp_path / "less.tar.gz", "w:gz") as less:
+        for member in whole.getmembers():
+            if not member.name.endswith(".parquet"):
+                less.addfile(member, whole.extractfile(member))
+    with pytest.raises(BackupError, match=r"\.parquet is missing"):
+        restore(settings, tmp_path / "less.tar.gz", print)
+    assert not settings.blotout_home.exists()
+    assert [path.name for path in settings.blotout_home.parent.glob(".*restore*")] == []
+
+
+def test_a_file_that_is_no_backup_is_refused(settings: Settings, tmp_path: Path) -> None:
+    other = tmp_path / "other.tar.gz"
+    with tarfile.open(other, "w:gz") as tar:
+        tar.add(__file__, "home/a.py")
+    with pytest.raises(BackupError, match="not a backup"):
+        restore(settings, other, print)
+    with pytest.raises(UsageError, match="is not there"):
+        restore(settings, tmp_path / "missing.tar.gz", print)
+
+
+def test_a_home_with_something_in_it_and_another_path_are_refused(
+    lake: Lake, settings: Settings, tmp_path: Path
+) -> None:
+    lake.ensure(NUMBERS)
+    archive = tmp_path / "backup.tar.gz"
+    back_up(settings, archive, NOW, print)
+    with pytest.raises(UsageError, match="is not empty"):
+        restore(settings, archive, print)
+    elsewhere = settings.model_copy(update={"blotout_home": tmp_path / "elsewhere"})
+    with pytest.raises(UsageError, match="set BLOTOUT_HOME to it"):
+        restore(elsewhere, archive, print)
+
+
+def test_it_is_refused_while_dbt_writes_and_for_a_lake_elsewhere(settings: Settings, tmp_path: Path) -> None:
+    settings.warehouse_path.parent.mkdir(parents=True)
+    code = f"import duckdb; c = duckdb.connect({str(settings.warehouse_path)!r}); print('open', flush=True); input()"
+    import subprocess
+    import sys
+
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as dbt:
+        assert dbt.stdout is not None
+        dbt.stdout.readline()
+        with pytest.raises(BackupError, match="dbt is writing"):
+            back_up(settings, tmp_path / "backup.tar.gz", NOW, print)
+        dbt.communicate("\n")
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        connection.execute("create table t as select 1")
+    back_up(settings, tmp_path / "backup.tar.gz", NOW, print)
+    on_s3 = settings.model_copy(update={"lake_location": "s3://bucket/lake"})
+    with pytest.raises(UsageError, match=r"docs/operating\.md"):
+        back_up(on_s3, tmp_path / "other.tar.gz", NOW, print)
+    with pytest.raises(UsageError, match="belongs somewhere else"):
+        back_up(settings, settings.blotout_home / "backup.tar.gz", NOW, print)
