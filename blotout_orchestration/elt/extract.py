@@ -73,9 +73,10 @@ def extract(
         ),
         dataset_name="staging",
     )
+    window = replace(window, lag_in_days=_is_day(_cursor(before, window.cursor) or window.start))
     if before and since is None and window.cursor:
         with pipeline.managed_state() as pipeline_state:
-            resources = {stream.table: _with_window(before, window)}
+            resources = {name: _with_window(one, window) for name, one in before.items()}
             pipeline_state["sources"] = {SOURCE: {"resources": resources}}
     try:
         resource = source.resource(stream, window)
@@ -89,7 +90,7 @@ def extract(
     except Exception as error:
         raise ExtractError(f"stream {stream.name}: {readable(error, source.secrets)}") from None
     files = _files(pipeline, stream)
-    found = pipeline.state.get("sources", {}).get(SOURCE, {}).get("resources", {}).get(stream.table, {})
+    found = pipeline.state.get("sources", {}).get(SOURCE, {}).get("resources", {})
     after = _newest(before, dict(found), window.cursor)
     return Extracted(
         files,
@@ -114,7 +115,16 @@ def _files(pipeline: Any, stream: Stream) -> tuple[Path, ...]:
 
 
 def _cursor(state: dict[str, Any], cursor: str | None) -> Any:
-    return state.get("incremental", {}).get(cursor, {}).get("last_value") if cursor else None
+    """The cursor's value; in a state of several resources (a child and its parent) one has it."""
+    for resource in state.values():
+        found = resource.get("incremental", {}).get(cursor, {}).get("last_value")
+        if found is not None:
+            return found
+    return None
+
+
+def _is_day(value: Any) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 def _with_window(state: dict[str, Any], window: Window) -> dict[str, Any]:

@@ -6,10 +6,10 @@ A new REST source is a YAML file (declarations/), not code.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from blotout_orchestration.elt.definition import PipelineError, Stream
@@ -34,8 +34,16 @@ class Window:
     boundary_again: bool = True
     """Read rows that stand exactly at the cursor again: they may have changed within its resolution. A merge
     leaves those out that have not; appended rows must not come twice, so there dlt tells them by their hashes."""
+    lag_in_days: bool = False
+    """The cursor is a day: dlt counts its lag in days."""
     maximum_rows: int | None = None
     """A sample's size; None for everything."""
+
+    @property
+    def lag_units(self) -> float:
+        """The lag in seconds, or in whole days for a cursor that is a day."""
+        seconds = self.lag.total_seconds()
+        return math.ceil(seconds / 86_400) if self.lag_in_days else seconds
 
 
 class Source(Protocol):
@@ -92,15 +100,10 @@ def incremental_of(window: Window) -> Any:
     return dlt.sources.incremental(
         window.cursor,
         initial_value=window.start,
-        lag=window.lag.total_seconds() or None,
+        lag=window.lag_units or None,
         primary_key=() if window.boundary_again else None,
         on_cursor_value_missing="include",
     )
-
-
-def declared_folder(settings: Settings) -> Path:
-    """Where a deployment keeps declarations of its own."""
-    return settings.blotout_home / "sources"
 
 
 def wrong_connection(pipeline: Pipeline, lines: Iterator[str] | Sequence[str]) -> PipelineError:
