@@ -4,23 +4,32 @@ Belongs here: configs, ops, jobs, and the reports that they leave in the UI. Sch
 automation.py.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dagster import AssetMaterialization, AssetSpec, JobDefinition, OpExecutionContext, job, op
+from dagster import (
+    AssetMaterialization,
+    AssetSpec,
+    JobDefinition,
+    MetadataValue,
+    OpExecutionContext,
+    job,
+    op,
+)
 from pydantic import Field
 
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.maintenance.running import MaintenanceConfig, run_plan, show_and_judge
 from blotout_orchestration.platform.assets import OWNERS
 from blotout_orchestration.platform.plots import picture
+from blotout_orchestration.platform.setup import SETUP_JOB
 
 GROUP = "maintenance"
 POOL = "maintenance"
 COMPRESSION, COMPACT_OP, COMPRESSION_REPORT = "compression", "compact_lake", "compression_report"
 CLEANUP, CLEANUP_OP, CLEANUP_REPORT = "cleanup_temp_tables", "remove_temporary", "cleanup_report"
 IDLE, IDLE_OP, IDLE_REPORT = "delete_idle_db_connections", "close_idle_connections", "idle_connections_report"
+SETUP_OP, SETUP_REPORT = "set_up", "setup_report"
 WAREHOUSE_POOL = "dbt_warehouse"
 """Cleanup waits for dbt: while nobody builds, what is temporary in the warehouse is left over."""
 TAGS = {"category": "Misc", "team": "data-platform"}
@@ -32,6 +41,7 @@ def maintenance_reports() -> list[AssetSpec]:
         COMPRESSION_REPORT: "Files, bytes and rows of what `compression` replaced, and what it expired and swept.",
         CLEANUP_REPORT: "Temporary tables, query results and build folders that `cleanup_temp_tables` removed.",
         IDLE_REPORT: "Connections of the Postgres server by why they stay or go, of `delete_idle_db_connections`.",
+        SETUP_REPORT: "What `one_time_setup` found and what it made, step by step.",
     }
     return [
         AssetSpec(name, description=text, group_name=GROUP, kinds={"python"}, owners=OWNERS)
@@ -175,6 +185,43 @@ def idle_connections_job(lake: Lake) -> JobDefinition:
     return delete_idle_db_connections
 
 
-def maintenance_jobs(lake: Lake) -> Sequence[JobDefinition]:
-    """All jobs of this file."""
-    return [compression_job(lake), cleanup_job(lake), idle_connections_job(lake)]
+def setup_job(lake: Lake) -> JobDefinition:
+    """Make everything that the platform needs before anything else runs."""
+
+    @op(
+        name=SETUP_OP,
+        pool=POOL,
+        description="Make what is missing, step by step; what is there stays as it is.",
+    )
+    def set_up(context: OpExecutionContext, config: MaintenanceConfig) -> None:
+        from blotout_orchestration.maintenance import setup
+        from blotout_orchestration.maintenance.setup_steps import all_steps
+
+        steps = all_steps(lake, context.instance)
+        plan, existed = setup.plan_setup(steps)
+        report = run_plan(context, lake.settings, plan, setup.SetUp(steps), config)
+        found = setup.overview(steps, existed, report)
+        complete = setup.record(lake.settings, found, report, context.run_id)
+        metadata = {
+            "complete": complete,
+            "steps": MetadataValue.md(setup.as_table(found)),
+            "existed": sum(len(entry["existed"]) for entry in found.values()),
+            "made": sum(len(entry["made"]) for entry in found.values()),
+        }
+        show_and_judge(context, SETUP_REPORT, report, config, metadata)
+
+    @job(
+        name=SETUP_JOB,
+        description="First launch: layers or buckets, database and registries, catalog, tables, partition sets, mail "
+        "identity, Superset. Makes only what is missing; nothing else runs before it has succeeded.",
+        tags={**TAGS, "category": "Analytics"},
+    )
+    def one_time_setup() -> None:
+        set_up()
+
+    return one_time_setup
+
+
+def maintenance_jobs(lake: Lake) -> list[JobDefinition]:
+    """All jobs of this file, the setup first."""
+    return [setup_job(lake), compression_job(lake), cleanup_job(lake), idle_connections_job(lake)]

@@ -90,7 +90,11 @@ class MaintenanceSettings(BaseModel):
         14, "Age at which the folder that a dbt run compiled into is removed.", "days", 1, 3650
     )
     staging_days: int = _number(
-        30, "Age at which what a load left behind is removed: `staging/` of the stg layer, BLOTOUT_HOME/elt.", "days", 1, 3650
+        30,
+        "Age at which what a load left behind is removed: `staging/` of the stg layer, BLOTOUT_HOME/elt.",
+        "days",
+        1,
+        3650,
     )
     cleanup_maximum_share: int = _number(
         20,
@@ -105,6 +109,14 @@ class MaintenanceSettings(BaseModel):
         "Names that cleanup must never match, beside the tables that the platform itself declares.",
         _PATTERNS,
         "keep_*,finance_*",
+    )
+    superset_url: str | None = setting(
+        _GROUP,
+        None,
+        "Address of Superset, which one_time_setup connects to the warehouse; default no Superset.",
+        "`http://host:port`, or https",
+        "https://superset.example.com",
+        pattern=r"^https?://[^\s@]+$",
     )
     idle_connection_minutes: int = _number(
         60, "Idle time after which a database connection is closed.", "minutes", 1, 43_200
