@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from blotout_orchestration.elt.definition import Contract
+from blotout_orchestration.elt.inference import infer_types
 from blotout_orchestration.elt.stream_tables import RUN_COLUMNS
 from blotout_orchestration.elt.types import WIDEST_DECIMAL, fitting, lake_type, to_lake, type_name, widened
 from blotout_orchestration.errors import BlotoutError
@@ -52,13 +53,16 @@ def conform(
     contract: Contract,
     keys: Sequence[str],
     folder: Path,
+    texts: bool = False,
 ) -> Conformed:
     """Write the rows of Parquet files as parts in `folder`; `held` are the table's columns, empty before it is.
 
+    With `texts` the text columns that the table does not have yet get the type that all their values have.
     Raises ContractError with every column that breaks the contract, or when a row lacks its primary key.
     """
     names = column_names(paths)
-    work = _Conforming(stream, contract, bool(held), Conformed(folder, dict(held)), names, tuple(keys))
+    kinds = _inferred(paths, names, held) if texts else {}
+    work = _Conforming(stream, contract, bool(held), Conformed(folder, dict(held)), names, tuple(keys), kinds)
     folder.mkdir(parents=True, exist_ok=True)
     for path in paths:
         for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
@@ -79,6 +83,14 @@ def column_names(paths: Sequence[Path]) -> dict[str, str]:
     return {name: f"source_{lake}" if lake in own else lake for name, lake in found.items()}
 
 
+def _inferred(
+    paths: Sequence[Path], names: Mapping[str, str], held: Mapping[str, pa.DataType]
+) -> dict[str, pa.DataType]:
+    new = [delivered for delivered, lake in names.items() if lake not in held]
+    found = infer_types(paths, new)
+    return {names[delivered]: kind for delivered, kind in found.items()}
+
+
 @dataclass
 class _Conforming:
     stream: str
@@ -87,6 +99,7 @@ class _Conforming:
     found: Conformed
     names: dict[str, str]
     keys: tuple[str, ...]
+    kinds: Mapping[str, pa.DataType]
     violations: Counter[str] = field(default_factory=Counter)
 
     def take(self, rows: pa.Table) -> None:
@@ -121,7 +134,7 @@ class _Conforming:
             if self.has_table and self.contract != "evolve":
                 yield from self._refuse(name, column)
                 return
-            self.found.columns[name] = came
+            self.found.columns[name] = self.kinds.get(name, came)
             self.found.new_columns.append(name)
         target = self.found.columns[name]
         values, misfits = fitting(column, target)

@@ -91,6 +91,7 @@ class Stream(_Strict):
     start: JsonValue | datetime = None
     lag: timedelta = timedelta(0)
     deleted_column: str | None = None
+    replace_by: str | None = None
     contract: Contract = "evolve"
     id_mapping: tuple[IdMapping, ...] = ()
     event_map: tuple[EventMap, ...] = ()

@@ -62,6 +62,8 @@ def extract(
 
     dlt.config["runtime.dlthub_telemetry"] = False
     dlt.config["runtime.log_level"] = "CRITICAL"
+    # Batches of other types go to a file of their own; conform.py brings them together.
+    dlt.config["data_writer.arrow_concat_promote_options"] = "default"
     before = dlt_json.typed_loads(state) if state else {}
     if since is not None:
         window = replace(window, start=since)

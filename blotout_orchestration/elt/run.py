@@ -19,7 +19,7 @@ from blotout_orchestration.elt.definition import PipelineError, Stream, streams_
 from blotout_orchestration.elt.extract import cursor_text, extract, working_folder
 from blotout_orchestration.elt.messages import ExtractError, readable
 from blotout_orchestration.elt.report import LoadReport, StreamReport
-from blotout_orchestration.elt.sources import Source, Window, open_source
+from blotout_orchestration.elt.sources import Source, Window, delivers_text, open_source
 from blotout_orchestration.elt.stream_tables import held_columns, load_table, read_state
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.lake import Lake
@@ -152,6 +152,7 @@ class _StreamLoader:
             stream.contract,
             stream.keys,
             self.folder / "rows",
+            texts=delivers_text(self.source, stream),
         )
         before, after = cursor_text(found.cursor_before), cursor_text(found.cursor_after)
         if table is None and not rows.columns:

@@ -105,9 +105,13 @@ class Staged:
             joined = f"from held join changed on {self._same('changed')}"
             found = self.connection.sql(f"select held.file_path, held.pos {joined}").to_arrow_table()
             return found, self._number(f"select count(*) {joined} where changed.is_gone")
-        if since is not None and self.stream.cursor_column:
-            cursor = column(self.stream.cursor_column)
-            query = f"select file_path, pos from held where {cursor} >= ?"
+        held = self._names("select * from held")
+        if self.stream.replace_by in held:
+            name = column(self.stream.replace_by)
+            query = f"select file_path, pos from held where {name} in (select distinct {name} from staged)"
+            return self.connection.sql(query).to_arrow_table(), 0
+        if since is not None and self.stream.cursor_column in held:
+            query = f"select file_path, pos from held where {column(self.stream.cursor_column)} >= ?"
             return self.connection.sql(query, params=[since]).to_arrow_table(), 0
         return none, 0
 

@@ -83,6 +83,12 @@ def open_source(settings: Settings, pipeline: Pipeline) -> Source:
     return RestSource.of(settings, pipeline)
 
 
+def delivers_text(source: Source, stream: Stream) -> bool:
+    """Whether the stream's columns come as text whatever they mean: CSV."""
+    texts = getattr(source, "delivers_text", None)
+    return bool(texts and texts(stream))
+
+
 def kind_of(source_type: str) -> str:
     """The kind, and so the asset, that a source type belongs to."""
     return source_type if source_type in KINDS else "rest_api"
