@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-NAMES = ("code_location", "six_steps", "tick", "flatten", "stitching")
+NAMES = ("code_location", "six_steps", "tick", "registry_tick", "flatten", "stitching")
 MODULES = {"flatten": ["benchmarks.engines", "flatten"], "stitching": ["benchmarks.engines", "stitching"]}
 REPOSITORY = Path(__file__).resolve().parent.parent
 
