@@ -48,7 +48,7 @@ def list_(
     format_: Annotated[ListFormat, typer.Option("--format", help="How to print them.")] = ListFormat.TABLE,
 ) -> None:
     """List the channels with when they run and whether they are paused."""
-    _commands().list(format_)
+    _commands().show_all(format_)
 
 
 @channels_app.command("show")

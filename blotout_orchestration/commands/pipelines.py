@@ -50,7 +50,7 @@ def list_(
     format_: Annotated[ListFormat, typer.Option("--format", help="How to print them.")] = ListFormat.TABLE,
 ) -> None:
     """List the pipelines with when they run and whether they are paused."""
-    _commands().list(format_)
+    _commands().show_all(format_)
 
 
 @pipelines_app.command("show")

@@ -42,16 +42,16 @@ class Commands:
     def add(self, path: Path) -> None:
         """Take the definitions of a file, all or none."""
         settings = current_settings()
-        found = self.read(path, self.hooks.problems)
+        found = self._read_file(settings, path)
         changes = self.put(settings, found.definitions)
-        for note in found.notes:
-            typer.echo(note, err=True)
+        for note in [*found.notes, *self._missing(settings, found.definitions)]:
+            typer.secho(f"warning: {note}", fg=typer.colors.YELLOW, err=True)
         for name, change in changes.items():
             if change != "unchanged":
                 self._record(settings, "add", name, change=change)
             echo(f"{name}: {change}")
 
-    def list(self, format_: ListFormat) -> None:
+    def show_all(self, format_: ListFormat) -> None:
         """Print every definition that holds, and those that cannot be read."""
         contents = self.registry.contents(current_settings())
         if format_ is ListFormat.JSON:
@@ -101,12 +101,20 @@ class Commands:
         settings = current_settings()
         path = Path(name_or_file)
         if path.suffix.lower() in FILE_ENDINGS:
-            definitions: Iterable[Any] = self.read(path, self.hooks.problems).definitions
+            definitions: Iterable[Any] = self._read_file(settings, path).definitions
         else:
             definitions = [self._one(settings, name_or_file)]
         for definition in definitions:
-            for line in self.hooks.sample(settings, definition):
+            for line in self.hooks.probe(settings, definition):
                 echo(line)
+
+    def _read_file(self, settings: Settings, path: Path) -> DefinitionFile[Any]:
+        return self.read(path, lambda definition: self.hooks.problems(settings, definition))
+
+    def _missing(self, settings: Settings, definitions: Iterable[Any]) -> list[str]:
+        from blotout_orchestration.commands.registry_hooks import missing_secrets
+
+        return [line for one in definitions for line in missing_secrets(settings, one)]
 
     def _one(self, settings: Settings, name: str) -> Any:
         contents = self.registry.contents(settings)
