@@ -1,0 +1,1 @@
+"""Segments and funnels: what people define, compiled to SQL, kept through time and drawn."""
