@@ -141,6 +141,14 @@ def unknown_variables(env_file: Path = ENV_FILE) -> dict[str, Source]:
     return {name: source for name, source in found.items() if name.lower() not in Settings.model_fields}
 
 
+def foreign_variables() -> list[str]:
+    """Names of the environment that are no setting and do not begin with BLOTOUT_; most are other programs'."""
+    known = Settings.model_fields
+    return [
+        name for name in os.environ if name.lower() not in known and not name.upper().startswith("BLOTOUT_")
+    ]
+
+
 def read_settings(env_file: Path = ENV_FILE) -> Settings:
     """The settings as they are now. Raises SettingsError with everything that is wrong, EnvFileError."""
     try:

@@ -45,6 +45,8 @@ def land(
         f"{report.files_read} files read: {report.files_landed} landed, {report.files_skipped} skipped"
         " (landed before)"
     )
+    if report.files_empty:
+        _warn(f"{report.files_empty} file{'s' if report.files_empty > 1 else ''} held no line")
     if report.lines:
         echo(f"{report.lines} lines sorted into their hours")
     echo(f"{report.bytes_landed} bytes landed, {len(report.hours)} hours of arrival")
@@ -78,9 +80,8 @@ def pending() -> None:
     from blotout_orchestration.events.processing import pending_hours
     from blotout_orchestration.lake import Lake
 
-    settings = current_settings()
-    start = settings.events_start_hour
-    hours = pending_hours(Lake(settings), since=datetime.fromisoformat(start) if start else None)
+    lake = Lake(current_settings())
+    hours = [] if _is_empty(lake) else pending_hours(lake)
     for hour in hours:
         echo(f"{hour:%Y-%m-%dT%H}")
     typer.echo(f"{len(hours)} hour{'' if len(hours) == 1 else 's'} pending", err=True)
@@ -107,7 +108,10 @@ def replay_bad(
     interval = parse_hours(hours) if hours is not None else None
     settings = current_settings()
     lake = Lake(settings)
-    wanted = _hours_with_bad_events(lake, interval) if interval else None
+    if _is_empty(lake):
+        echo("there are no bad events: nothing has landed yet")
+        return
+    wanted = replay.replayable_hours(lake, *interval) if interval else None
     if wanted == []:
         echo("these hours hold no bad events")
         return
@@ -128,10 +132,10 @@ def replay_bad(
     echo(f"{report.recovered} of {report.before.total()} bad events {state} in {replayed} hours")
 
 
-def _hours_with_bad_events(lake: Lake, interval: tuple[datetime, datetime]) -> list[datetime]:
-    """The hours of a range that hold bad events; the range itself may be centuries."""
-    from blotout_orchestration.events.contract import BAD_EVENTS
+def _is_empty(lake: Lake) -> bool:
+    """Whether nothing has landed in an embedded lake; opening its catalog would make a home."""
+    from blotout_orchestration.lake.layers import list_first_hour
 
-    first, last = interval
-    found = lake.read(BAD_EVENTS, columns=("arrival_hour",))["arrival_hour"].unique().to_pylist()
-    return [hour for hour in found if first <= hour <= last]
+    settings = lake.settings
+    made = settings.catalog_uri is not None or (settings.blotout_home / "catalog.db").exists()
+    return not made and list_first_hour(lake.layer("landing")) is None

@@ -99,15 +99,21 @@ def last_closed_hour(now: datetime) -> datetime:
 
 
 def missing_hours(lake: Lake, now: datetime) -> dict[datetime, str]:
-    """Closed hours of the catch-up window that are pending, each with the fingerprint of its files."""
-    from blotout_orchestration.events.processing import pending_hours
-    from blotout_orchestration.lake.layers import fingerprint, list_landed
+    """Closed hours of the catch-up window that are pending, each with the fingerprint of its files.
 
-    newest = last_closed_hour(now)
-    oldest = newest - timedelta(hours=lake.settings.catch_up_hours - 1)
-    pending = [hour for hour in pending_hours(lake, since=oldest) if hour <= newest]
-    landed = list_landed(lake.layer("landing"), pending)
-    return {hour: fingerprint(landed.get(hour, [])) for hour in pending}
+    Only the folders of these hours are listed: what a look costs does not grow with history.
+    """
+    from blotout_orchestration.events.processing import _is_pending
+    from blotout_orchestration.events.report import ledger_of
+    from blotout_orchestration.lake.layers import fingerprint, hours_between, list_landed
+
+    closed = last_closed_hour(now) + timedelta(hours=1)
+    first = closed - timedelta(hours=lake.settings.catch_up_hours)
+    if lake.settings.events_start_hour:
+        first = max(first, datetime.fromisoformat(lake.settings.events_start_hour).astimezone(UTC))
+    landed = list_landed(lake.layer("landing"), hours_between(first, closed))
+    done = ledger_of(lake, landed)
+    return {hour: fingerprint(files) for hour, files in landed.items() if _is_pending(files, done.get(hour))}
 
 
 def gap_requests(missing: dict[datetime, str], now: datetime) -> list[RunRequest]:

@@ -33,11 +33,15 @@ _BLOCK = 4 << 20
 
 @dataclass
 class LandingReport:
-    """What landing did. `renamed`: same name, other content, landed beside; `damaged`: file -> what broke."""
+    """What landing did. `renamed`: same name, other content, landed beside; `damaged`: file -> what broke.
+
+    `files_empty` are those without any line and any damage: nothing of them was landed, or a file of 0 bytes.
+    """
 
     files_read: int = 0
     files_landed: int = 0
     files_skipped: int = 0
+    files_empty: int = 0
     lines: int = 0
     bytes_landed: int = 0
     hours: set[datetime] = field(default_factory=set)
@@ -68,8 +72,11 @@ def land(
         if hour is not None:
             landing.copy(path, f"{hour_folder(hour)}/{_HOUR_PREFIX.sub('', relative, count=1)}", report)
             report.hours.add(hour)
+            report.files_empty += path.stat().st_size == 0
         else:
+            lines = report.lines
             landing.spread(path, now, report)
+            report.files_empty += report.lines == lines and str(path) not in report.damaged
         report.files_read += 1
         if progress and (number % 500 == 0 or number == len(sources)):
             progress(f"landed {number} of {len(sources)} files")

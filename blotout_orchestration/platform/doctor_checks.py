@@ -26,6 +26,9 @@ from blotout_orchestration.settings import Settings
 LITTLE_SPACE = 2 * 1024**3
 """Free bytes below which the default demo store's lake and warehouse may not fit, with their copies."""
 
+_CLICK_STREAM = "event_hours"
+"""The table that every deployment with processed events has."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -89,15 +92,23 @@ def _folder(folder: Path, variable: str) -> Finding:
 
 
 def catalog(settings: Settings) -> Finding:
-    """The catalog opens and lists its schemas."""
+    """The catalog opens, and the click stream in it is that of these settings."""
     from blotout_orchestration.platform.lake_views import open_catalog
 
     if settings.catalog_uri is None and not (settings.blotout_home / "catalog.db").exists():
         return Finding("ok", "not there yet, is made at the first use")
     try:
-        namespaces = open_catalog(settings).list_namespaces()
+        opened = open_catalog(settings)
+        namespaces = [".".join(name) for name in opened.list_namespaces()]
+        filled = [name for name in namespaces if opened.table_exists(f"{name}.{_CLICK_STREAM}")]
     except Exception as error:
         return Finding("wrong", reason(error))
+    if filled and settings.namespace not in filled:
+        return Finding(
+            "warning",
+            f"there is a click stream in {', '.join(filled)} and none in {settings.namespace}; are ORGANISATION"
+            f" ({settings.organisation}) and ENVIRONMENT ({settings.environment}) those it was made with?",
+        )
     return Finding("ok", f"opens, {len(namespaces)} schemas")
 
 

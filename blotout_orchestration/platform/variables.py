@@ -22,6 +22,7 @@ from blotout_orchestration.settings import (
     Settings,
     SettingsError,
     Source,
+    foreign_variables,
     setting_sources,
     unknown_variables,
 )
@@ -35,6 +36,9 @@ FATES: dict[Fate, str] = {
     "invalid": "left out",
     "conflict": "the .env file has another value; --force replaces it",
 }
+
+_NEARLY_EQUAL = 0.88
+"""How like a setting's name a foreign one must be: ORGANIZATION is, Spark's own SPARK_MASTER_URL is not."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,10 @@ def suspicious_variables(env_file: Path = ENV_FILE) -> list[str]:
         if close or name.upper().startswith("BLOTOUT_"):
             hint = f"did you mean {close}?" if close else "remove it, `blotout settings` lists what there is"
             lines.append(f"{name} ({source}) is not a setting; {hint}")
+    for name in foreign_variables():
+        close = _similar(name, _NEARLY_EQUAL)
+        if close:
+            lines.append(f"{name} (environment) is not a setting; did you mean {close}?")
     return lines
 
 
@@ -232,11 +240,11 @@ def _unknown_note(name: str, value: Any) -> str:
     return f"did you mean {close}?" if close else ""
 
 
-def _similar(name: str) -> str | None:
+def _similar(name: str, likeness: float = 0.85) -> str | None:
     """The setting whose name is nearly this one, with or without a prefix BLOTOUT_."""
     known = [variable_name(field_name) for field_name in Settings.model_fields]
     for candidate in (name.upper(), name.upper().removeprefix("BLOTOUT_")):
-        close = get_close_matches(candidate, known, 1, 0.85)
+        close = get_close_matches(candidate, known, 1, likeness)
         if close:
             return close[0]
     return None

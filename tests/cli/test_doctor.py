@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.lake.tables import Column, TableSpec
 from blotout_orchestration.platform import doctor
 from blotout_orchestration.platform.doctor_checks import Finding
 from blotout_orchestration.platform.home import prepare_home
@@ -39,6 +40,27 @@ def test_a_ground_in_use_is_healthy(store: Settings) -> None:
     assert "2 schemas" in found["catalog"].text
     assert "2 tables, published" in found["published warehouse"].text
     assert "0 runs" in found["dagster"].text
+
+
+def test_a_click_stream_under_another_schema_is_a_warning(store: Settings) -> None:
+    ledger = TableSpec("event_hours", "Processed hours.", (Column("revision", "string", "Of the files."),))
+    Lake(store).ensure(ledger)
+    assert _findings(store)["catalog"].state == "ok"
+    renamed = _findings(store.model_copy(update={"organisation": "shops"}))["catalog"]
+    assert renamed.state == "warning"
+    assert "click stream in shop_test and none in shops_test" in renamed.text
+    assert "ORGANISATION (shops)" in renamed.text
+
+
+def test_a_setting_misspelled_in_the_environment_is_a_warning(
+    blotout: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORGANIZATION", "toyshop")
+    monkeypatch.setenv("SPARK_MASTER_URL", "spark://elsewhere:7077")
+    result = blotout("doctor")
+    assert result.exit_code == 0
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("warning")]
+    assert line.endswith("ORGANIZATION (environment) is not a setting; did you mean ORGANISATION?")
 
 
 def test_everything_wrong_is_told_in_one_line_each(blotout: Any, monkeypatch: pytest.MonkeyPatch) -> None:

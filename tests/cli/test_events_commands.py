@@ -51,6 +51,25 @@ def test_requests_go_to_their_hour_and_bare_bodies_to_the_hour_given(blotout: An
     assert pending.stderr == "2 hours pending\n"
 
 
+def test_files_without_a_line_are_told(blotout: Any, ground: Lake) -> None:
+    Path("nothing.jsonl").write_text("")
+    Path("blank.jsonl").write_text("\n\n")
+    Path("one.jsonl").write_text(_request("one", "2026-03-05T17:30:00Z"))
+    result = blotout("land", "nothing.jsonl", "blank.jsonl", "one.jsonl")
+    assert "3 files read: 1 landed, 0 skipped" in result.stdout
+    assert "warning: 2 files held no line" in result.stderr
+    damaged = Path("damaged.jsonl.gz")
+    damaged.write_bytes(gzip.compress(b"{}")[:12])
+    assert "held no line" not in blotout("land", damaged).stderr
+
+
+@pytest.mark.parametrize("arguments", [["pending"], ["replay-bad"], ["replay-bad", "--hours", "2026-03-05"]])
+def test_asking_an_empty_ground_makes_no_home(blotout: Any, ground: Lake, arguments: list[str]) -> None:
+    result = blotout("events", *arguments)
+    assert result.exit_code == 0, result.output
+    assert not ground.settings.blotout_home.exists()
+
+
 def test_a_folder_by_hour_keeps_its_hours_and_landing_twice_adds_nothing(
     blotout: Any, ground: Lake, real_data: Path
 ) -> None:
