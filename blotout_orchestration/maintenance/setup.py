@@ -13,7 +13,7 @@ from typing import Any
 
 from blotout_orchestration.maintenance.execution import Report, VerificationError
 from blotout_orchestration.maintenance.plan import Plan, PlanItem
-from blotout_orchestration.maintenance.setup_steps import DATABASE_STEP, Step
+from blotout_orchestration.maintenance.setup_steps import Step
 from blotout_orchestration.platform.setup import COMPLETE, SETUP_JOB, record_step
 from blotout_orchestration.settings import Settings
 
@@ -42,8 +42,6 @@ class SetUp:
 
     def recheck(self, item: PlanItem) -> str | None:
         """Skip what somebody else made in the meantime, or what an earlier item brought with it."""
-        if item.kind == DATABASE_STEP:
-            return None  # whoever asks for the database makes it, the audit log among them
         return "it is there now" if self._steps[item.kind].exists(item.target) else None
 
     def act(self, item: PlanItem) -> Mapping[str, Any]:
@@ -67,7 +65,8 @@ def overview(
         missing = [item.target for item in report.plan.items if item.kind == step.name]
         found[step.name] = {
             "existed": list(existed.get(step.name, [])),
-            "made": [result.item.target for result in results if result.outcome == "done"],
+            # Skipped is what an earlier item brought with it, such as the database with the audit log.
+            "made": [result.item.target for result in results if result.outcome in ("done", "skipped")],
             "missing": missing
             if report.dry_run
             else [r.item.target for r in results if r.outcome == "failed"],

@@ -28,7 +28,6 @@ from blotout_orchestration.platform.setup import database_is_missing
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-DATABASE_STEP: Final = "database"
 MAXIMUM_KEYS: Final = 500
 """Partition keys that are added at once: tens of thousands in one call fail on SQLite."""
 
@@ -91,7 +90,7 @@ def _database(lake: Lake) -> Step:
         found, newest = database.revisions(database.platform_database(lake.settings))
         return found == newest
 
-    return Step(DATABASE_STEP, lambda: ["registries and migrations"], at_newest, lambda _: _migrate(lake))
+    return Step("database", lambda: ["registries and migrations"], at_newest, lambda _: _migrate(lake))
 
 
 def _migrate(lake: Lake) -> None:
