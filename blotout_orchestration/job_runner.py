@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from dagster import AssetKey, DagsterInstance, JobDefinition
+from dagster import AssetKey, DagsterInstance, Definitions, JobDefinition, OpDefinition
 
 from blotout_orchestration.errors import UsageError
 from blotout_orchestration.platform.home import open_instance
@@ -25,6 +25,7 @@ from blotout_orchestration.platform.runs import (
     stretches,
     worker_of_this_process,
 )
+from blotout_orchestration.platform.setup import SETUP_JOB, setup_done
 from blotout_orchestration.settings import Settings
 
 MAXIMUM_GAP = timedelta(days=7)
@@ -40,28 +41,35 @@ def run_job(
     *,
     settings: Settings,
     hours: tuple[datetime, datetime] | None = None,
+    dry_run: bool | None = None,
     echo: Callable[[str], None] = print,
 ) -> bool:
     """Run a job to its end in this process, in the instance that the UI shows; True when it succeeded.
 
     `hours` (first and last, both included) narrows a job with hourly partitions; without it all hours that
-    are not done yet are run. Raises UnknownJobError, and UsageError for hours that the job does not have.
+    are not done yet are run. `dry_run` sets the option of that name of jobs that have it; None leaves their
+    default. On ground that is not set up yet, `one_time_setup` runs first. Raises UnknownJobError, and
+    UsageError for hours or an option that the job does not have.
     """
-    job = _resolve(name, settings)
+    definitions = _definitions(settings)
+    job = _resolve(name, definitions)
     if hours is not None:
         _check_hours(job, hours)
+    config = None if dry_run is None else _dry_run_config(job, dry_run)
     with open_instance(settings) as instance:
         killed = fail_killed_runs(instance)
         if killed:
             echo(f"{killed} run(s) whose process had been killed are now marked as failed")
+        if not _set_up_first(name, definitions, instance, settings, echo):
+            return False
         if job.partitions_def is None:
-            return _execute(job, instance, echo)
+            return _execute(job, instance, echo, run_config=config)
         return _run_hours(job, instance, settings, hours, echo)
 
 
 def plan_job(name: str, *, settings: Settings, hours: tuple[datetime, datetime] | None = None) -> list[str]:
     """What `run_job` would do, a line each. Raises as `run_job` does."""
-    job = _resolve(name, settings)
+    job = _resolve(name, _definitions(settings))
     if hours is not None:
         _check_hours(job, hours)
     partitioned, others = _by_partitions(job)
@@ -70,15 +78,49 @@ def plan_job(name: str, *, settings: Settings, hours: tuple[datetime, datetime] 
         found = [hours] if hours is not None else _pending_stretches(settings)
         lines += [_stretch_text(first, last) for first, last in found] or [_nothing_pending(settings)]
     names = sorted(key.to_user_string() for key in [*partitioned, *others])
+    if not names:
+        return [*lines, f"steps: {', '.join(sorted(job.graph.node_dict))}"]
     return [*lines, f"assets: {', '.join(names)}"]
 
 
-def _resolve(name: str, settings: Settings) -> JobDefinition:
+def _definitions(settings: Settings) -> Definitions:
     logging.getLogger("dagster").propagate = False
     warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
     from blotout_orchestration.definitions import build_defs
 
-    definitions = build_defs(settings)
+    return build_defs(settings)
+
+
+def _dry_run_config(job: JobDefinition, dry_run: bool) -> dict[str, Any]:
+    """Run config that sets `dry_run` on every step that has it. Raises UsageError when none has."""
+    steps = [name for name, node in job.graph.node_dict.items() if _has_dry_run(node.definition)]
+    if not steps:
+        raise UsageError(f"{job.name} has no dry run: leave the option out")
+    return {"ops": {name: {"config": {"dry_run": dry_run}} for name in steps}}
+
+
+def _has_dry_run(definition: object) -> bool:
+    schema = definition.config_schema.config_type if isinstance(definition, OpDefinition) else None
+    return "dry_run" in getattr(schema, "fields", {})
+
+
+def _set_up_first(
+    name: str,
+    definitions: Definitions,
+    instance: DagsterInstance,
+    settings: Settings,
+    echo: Callable[[str], None],
+) -> bool:
+    """Run `one_time_setup` unless it has succeeded before or is what was asked for; whether all is set up."""
+    if name == SETUP_JOB or setup_done(settings):
+        return True
+    if SETUP_JOB not in {job.name for job in definitions.resolve_all_job_defs()}:
+        return True
+    setup = definitions.resolve_job_def(SETUP_JOB)
+    return _execute(setup, instance, echo, run_config=_dry_run_config(setup, False))
+
+
+def _resolve(name: str, definitions: Definitions) -> JobDefinition:
     names = sorted(job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__"))
     if name not in names:
         raise UnknownJobError(f"there is no job {name!r}; the jobs are: {', '.join(names)}")

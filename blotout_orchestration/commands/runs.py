@@ -20,7 +20,14 @@ def run(
             "Without it: all that is not done yet.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+    dry_run: Annotated[
+        bool | None,
+        typer.Option(
+            "--dry-run/--no-dry-run",
+            help="Only say what would run. Maintenance jobs only report what they would do until --no-dry-run.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run a job to its end, with progress. Ends with 1 when the run fails, with 2 for an unknown job."""
     from blotout_orchestration.platform.hours import parse_hours
@@ -33,5 +40,5 @@ def run(
         for line in job_runner.plan_job(job, settings=settings, hours=interval):
             echo(line)
         return
-    if not job_runner.run_job(job, settings=settings, hours=interval, echo=echo):
+    if not job_runner.run_job(job, settings=settings, hours=interval, dry_run=dry_run, echo=echo):
         raise typer.Exit(1)
