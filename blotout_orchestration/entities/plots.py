@@ -53,8 +53,8 @@ def segment_sizes(sizes: Sizes, as_of: datetime) -> bytes:
         moments = [at for at, _ in sizes[name]] + [max(as_of, sizes[name][-1][0])]
         members = [number for _, number in sizes[name]] + [sizes[name][-1][1]]
         label = f"{name} ({members[-1]:,})"
-        axes.step(moments, members, where="post", color=colour, label=label)  # type: ignore[arg-type]
-        axes.plot(moments[:-1], members[:-1], "o", color=colour, markersize=4)  # type: ignore[arg-type]
+        axes.step(moments, members, where="post", color=colour, label=label)
+        axes.plot(moments[:-1], members[:-1], "o", color=colour, markersize=4)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("people in the segment")
