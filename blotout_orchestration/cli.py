@@ -52,6 +52,8 @@ for name, module, attribute, text in (
         "ELT pipelines: sources loaded on their own schedule.",
     ),
     ("channels", "commands.channels", "channels_app", "Activation channels: where audiences are delivered."),
+    ("segments", "commands.entities", "segments_app", "Segments: people by what they are and did."),
+    ("funnels", "commands.entities", "funnels_app", "Funnels: how far people come, where they drop off."),
     ("demo", "demo.commands", "demo_app", "The demo store: generated data with known truth."),
 ):
     group = domain_group(f"blotout_orchestration.{module}", attribute)

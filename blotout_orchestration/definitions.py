@@ -24,6 +24,9 @@ from blotout_orchestration.analytics.checks import analytics_checks
 from blotout_orchestration.analytics.dbt_project import ensure_manifest
 from blotout_orchestration.elt.assets import JOB as ELT_JOB
 from blotout_orchestration.elt.assets import elt_assets, elt_job, without_pipelines
+from blotout_orchestration.entities.assets import entities_assets
+from blotout_orchestration.entities.automation import entities_jobs, entities_sensors
+from blotout_orchestration.entities.checks import entities_checks
 from blotout_orchestration.events.assets import events_assets, hourly_partitions
 from blotout_orchestration.events.automation import (
     bad_events_sensor,
@@ -74,6 +77,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
         *id_graph_assets(lake),
         *dbt_layers(lake, ensure_manifest(ground)),
         *python_assets(lake),
+        *entities_assets(lake),
         *upkeep_reports(),
     ]
     upkeep = upkeep_job(lake, [asset for asset in assets if isinstance(asset, AssetsDefinition)])
@@ -82,8 +86,23 @@ def build_defs(settings: Settings | None = None) -> Definitions:
         documented = with_source_code_references(assets)
     return Definitions(
         assets=documented,
-        asset_checks=[*events_checks(lake), *id_graph_checks(lake), *analytics_checks(lake)],
-        jobs=[events, id_graph_job(), *analytics_jobs(), main, elt_job(), registries, bill, upkeep],
+        asset_checks=[
+            *events_checks(lake),
+            *id_graph_checks(lake),
+            *analytics_checks(lake),
+            *entities_checks(lake),
+        ],
+        jobs=[
+            events,
+            id_graph_job(),
+            *analytics_jobs(),
+            *entities_jobs(),
+            main,
+            elt_job(),
+            registries,
+            bill,
+            upkeep,
+        ],
         schedules=[
             events_schedule(lake, events),
             billing_schedule(lake, bill),
@@ -94,6 +113,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
             bad_events_sensor(),
             id_graph_sensor(),
             *analytics_sensors(),
+            *entities_sensors(lake),
             *upkeep_sensors(lake),
             *registry_sensors(ground, pipeline_job=ELT_JOB, channel_job=None),
             registry_mirror_sensor(lake, registries),
