@@ -109,7 +109,7 @@ def replace_source(
     conformed = conform(spec, source_name, rows, loaded_at or datetime.now(UTC))
     found = content_hash(conformed)
     known = loaded_hash(table, source_name)
-    if known == found or (known is None and conformed.num_rows == 0 and table.current_snapshot() is None):
+    if known == found or (known is None and conformed.num_rows == 0):
         return False
     properties = {_SOURCE_PROPERTY: source_name, _HASH_PROPERTY: found, "run_id": run_id}
     lake.replace(spec, conformed, EqualTo(term="source_name", value=source_name), properties)

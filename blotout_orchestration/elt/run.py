@@ -17,12 +17,14 @@ from blotout_orchestration.elt.commit import Load, commit
 from blotout_orchestration.elt.conform import conform
 from blotout_orchestration.elt.definition import PipelineError, Stream, streams_of
 from blotout_orchestration.elt.extract import cursor_text, extract, working_folder
+from blotout_orchestration.elt.feeds import feed_source
 from blotout_orchestration.elt.messages import ExtractError, readable
 from blotout_orchestration.elt.report import LoadReport, StreamReport
 from blotout_orchestration.elt.sources import Source, Window, delivers_text, open_source
 from blotout_orchestration.elt.stream_tables import held_columns, load_table, read_state
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.platform.naming import snake_case
 from blotout_orchestration.platform.registry import Pipeline
 from blotout_orchestration.settings import Settings
 
@@ -92,7 +94,10 @@ def load_pipeline(
             outcome = report.error or f"{report.rows_added:,} rows in {report.seconds:.1f} s"
             progress(f"{pipeline.name}: stream {stream.name}: {outcome}")
             reports.append(report)
-    result = LoadReport(pipeline.name, schema, tuple(reports))
+    feeds = feed_source(lake, schema, snake_case(pipeline.source_name), run_id)
+    for name, count in feeds.items():
+        progress(f"{pipeline.name}: {name} has {count:,} rows of {pipeline.source_name}")
+    result = LoadReport(pipeline.name, schema, tuple(reports), feeds)
     if result.failed:
         raise LoadError(result)
     return result

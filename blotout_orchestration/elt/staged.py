@@ -63,7 +63,7 @@ class Staged:
             return
         kind, source = "view", "select * from staged"
         if plan.files and self.stream.disposition == "merge":
-            self.connection.execute(f"create or replace view held as {_held_sql(plan)}")
+            self.connection.execute(f"create or replace view held as {held_sql(plan)}")
             held = set(self._names("select * from held"))
             shared = [name for name in self.columns if name in held and name not in self.stream.keys]
             new = [f"staged.{column(name)} is not null" for name in self.columns if name not in held]
@@ -100,7 +100,7 @@ class Staged:
         none = pa.table({"file_path": pa.array([], pa.string()), "pos": pa.array([], pa.int64())})
         if not plan.files or self.empty:
             return none, 0
-        self.connection.execute(f"create or replace view held as {_held_sql(plan)}")
+        self.connection.execute(f"create or replace view held as {held_sql(plan)}")
         if self.stream.disposition == "merge":
             joined = f"from held join changed on {self._same('changed')}"
             found = self.connection.sql(f"select held.file_path, held.pos {joined}").to_arrow_table()
@@ -117,7 +117,7 @@ class Staged:
 
     def rows_held(self, plan: Plan) -> int:
         """How many rows the table has."""
-        return self._number(f"select count(*) from ({_held_sql(plan)})") if plan.files else 0
+        return self._number(f"select count(*) from ({held_sql(plan)})") if plan.files else 0
 
     def _number(self, query: str) -> int:
         return int(self.connection.execute(query).fetchone()[0])
@@ -132,7 +132,8 @@ def _is_set(name: str, kind: pa.DataType) -> str:
     return f"({column(name)} is not null)"
 
 
-def _held_sql(plan: Plan) -> str:
+def held_sql(plan: Plan) -> str:
+    """The rows of a table's files with where each lies, those that are deleted by position left out."""
     listing = ", ".join(quote(path) for path in plan.files)
     sql = (
         "select data.* exclude (filename, file_row_number), data.filename as file_path,"
