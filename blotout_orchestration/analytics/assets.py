@@ -21,6 +21,7 @@ from pydantic import Field
 from blotout_orchestration.analytics import pictures
 from blotout_orchestration.analytics.column_lineage import ProjectLineage
 from blotout_orchestration.analytics.data_driven import ATTRIBUTION_DATA_DRIVEN
+from blotout_orchestration.analytics.dbt_output import quietly
 from blotout_orchestration.analytics.dbt_project import (
     JOB_SELECTORS,
     PROJECT_FOLDER,
@@ -32,6 +33,7 @@ from blotout_orchestration.analytics.lineage_metadata import with_column_metadat
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.platform.assets import OWNERS, table_metadata
 from blotout_orchestration.platform.automation import follows_its_inputs
+from blotout_orchestration.platform.runs import WORKER_TAG
 from blotout_orchestration.settings import exported
 
 WAREHOUSE_POOL = "dbt_warehouse"
@@ -103,8 +105,10 @@ def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: s
     def layer(context: AssetExecutionContext, config: DbtConfig) -> Iterator[Any]:
         from blotout_orchestration.analytics.warehouse import prepare_sources, publish
 
-        prepared = prepare_sources(lake, full_refresh=config.full_refresh)
-        full_refresh = config.full_refresh or (select == JOB_SELECTORS[UNIFIED] and prepared.full_refresh)
+        full_refresh, embedded = config.full_refresh, lake.settings.warehouse == "duckdb"
+        if embedded:
+            prepared = prepare_sources(lake, full_refresh=config.full_refresh)
+            full_refresh |= select == JOB_SELECTORS[UNIFIED] and prepared.full_refresh
         with exported(dbt_environment(lake.settings)):
             dbt = Dbt(
                 project_dir=str(PROJECT_FOLDER),
@@ -114,10 +118,13 @@ def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: s
             )
             arguments = ["build", *(["--full-refresh"] if full_refresh else [])]
             target = new_target_folder(lake.settings, context.run_id, name, manifest)
-            events = dbt.cli(arguments, manifest=manifest, context=context, target_path=target).stream()
+            events: Any = dbt.cli(arguments, manifest=manifest, context=context, target_path=target).stream()
+            if WORKER_TAG in context.run.tags and lake.settings.log_level != "DEBUG":
+                events = quietly(events, context.log.info)
             lineage = ProjectLineage(manifest, target)
             yield from with_column_metadata(events, lineage, Translator().get_asset_key)
-        publish(lake.settings)
+        if embedded:
+            publish(lake.settings)
 
     return layer
 

@@ -1,20 +1,23 @@
 """Asset checks of what Python computes beside dbt; the dbt tests are checks of their own models.
 
-Belongs here: what must hold of the data-driven models in production.
+Belongs here: what must hold of the data-driven models in production, and figures that no failing row tells.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from dagster import AssetCheckResult, AssetChecksDefinition, asset_check
+from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, asset_check
 
 from blotout_orchestration.analytics.data_driven import ATTRIBUTION_DATA_DRIVEN
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.settings import Settings
+
+DUPLICATES = "duplicate_events"
 
 
 def analytics_checks(lake: Lake) -> list[AssetChecksDefinition]:
-    """Credit = revenue for every data-driven model."""
+    """Credit = revenue for every data-driven model; an event id stands for one event."""
 
     @asset_check(
         asset=ATTRIBUTION_DATA_DRIVEN.name,
@@ -29,7 +32,34 @@ def analytics_checks(lake: Lake) -> list[AssetChecksDefinition]:
             metadata={"sums": len(sums), "currencies_that_differ": ", ".join(differing) or "none"},
         )
 
-    return [credit_is_revenue]
+    @asset_check(
+        asset=DUPLICATES,
+        name="event_ids_keep_their_content",
+        description="No event id arrived again with other content, in another hour than the first, within the "
+        "newest day of arrivals. Within an hour such events are refused (bad_events, event_id_collision).",
+    )
+    def event_ids_keep_their_content() -> AssetCheckResult:
+        found = collisions(lake.settings)
+        return AssetCheckResult(
+            passed=found["events_collided_newest_day"] == 0,
+            severity=AssetCheckSeverity.WARN,
+            metadata=found,
+        )
+
+    return [credit_is_revenue, event_ids_keep_their_content]
+
+
+def collisions(settings: Settings) -> dict[str, int]:
+    """Later deliveries of an event id whose content is not the first one's: all, and those of the newest day."""
+    from blotout_orchestration.analytics.warehouse import connect_published
+
+    with connect_published(settings) as connection:
+        row = connection.execute(
+            "select count(*), count(distinct event_id), count(*) filter (where arrival_hour >"
+            " (select max(arrival_hour) from processed_hours) - interval 24 hour)"
+            f" from {DUPLICATES} where is_collision"
+        ).fetchone()
+    return dict(zip(("events_collided", "event_ids", "events_collided_newest_day"), row, strict=True))
 
 
 def credited(lake: Lake) -> dict[str, set[Decimal]]:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,6 +36,8 @@ JOB_SELECTORS = {
 
 _PROJECT_SUFFIXES = (".sql", ".yml", ".yaml", ".md", ".csv", ".py")
 _KEPT_MANIFESTS = 3
+KEPT_RUNS = 20
+"""Runs whose compiled SQL, results and dbt.log are kept below BLOTOUT_HOME/dbt/runs; one takes 4 to 13 MB."""
 
 
 class DbtError(BlotoutError):
@@ -97,6 +100,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "BLOTOUT_DBT_ATHENA_DATA": f"s3://b-{bucket}-processed/dbt/" if aws else f"{lake}/processed/dbt/",
         "BLOTOUT_DBT_ATHENA_LOGS": f"s3://b-{bucket}-athena-logs/" if aws else f"{lake}/athena-logs/",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_USE_COLORS": "false",
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.defpath)),
     }
 
@@ -131,18 +135,21 @@ def ensure_manifest(settings: Settings) -> Path:
             except OSError:
                 if not (folder / "manifest.json").is_file():
                     raise
-        _forget_old(manifests, keep=folder)
+        _forget_old(manifests, _KEPT_MANIFESTS, keep=folder)
     return folder / "manifest.json"
 
 
-def _forget_old(manifests: Path, keep: Path) -> None:
-    """Remove all but the newest manifests; a clone that is edited would gather one an edit."""
-    folders = sorted(
-        (path for path in manifests.iterdir() if not path.name.startswith(".") and path != keep),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
-    for folder in folders[_KEPT_MANIFESTS - 1 :]:
+def _forget_old(parent: Path, kept: int, keep: Path) -> None:
+    """Remove all folders but the newest ones and `keep`: one an edit or a run would gather.
+
+    Another process may remove the same ones at the same time.
+    """
+    found: list[tuple[float, Path]] = []
+    for path in parent.iterdir():
+        with suppress(FileNotFoundError):
+            if not path.name.startswith(".") and path != keep:
+                found.append((path.stat().st_mtime, path))
+    for _, folder in sorted(found, reverse=True)[kept - 1 :]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -152,9 +159,14 @@ def dbt_executable() -> str:
 
 
 def new_target_folder(settings: Settings, run_id: str, step: str, manifest: Path) -> Path:
-    """A target folder for one invocation, with the parsed project in it so that dbt need not parse again."""
-    folder = dbt_folder(settings) / "runs" / run_id / step
+    """A target folder for one invocation, with the parsed project in it so that dbt need not parse again.
+
+    The folders of all but the newest `KEPT_RUNS` runs are removed.
+    """
+    runs = dbt_folder(settings) / "runs"
+    folder = runs / run_id / step
     folder.mkdir(parents=True, exist_ok=True)
+    _forget_old(runs, KEPT_RUNS, keep=runs / run_id)
     parsed = manifest.with_name("partial_parse.msgpack")
     if parsed.is_file():
         shutil.copyfile(parsed, folder / parsed.name)

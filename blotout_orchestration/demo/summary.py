@@ -34,6 +34,7 @@ _MEANINGS = {
     "events_duplicate": "second deliveries = within the hour + across hours",
     "events_duplicate_within_hour": "dropped when the hour was flattened",
     "events_duplicate_across_hours": "resolved in unique_events, whatever order the hours ran in",
+    "events_collided": "of those, second deliveries with other content than the first",
     "hours": "hours of arrival processed",
     "ids": "cookies, customer ids, e-mails, phones, click ids in the id graph",
     "people": "persons that they belong to",
@@ -79,6 +80,7 @@ def _lake_figures(settings: Settings) -> Summary:
 
 def _warehouse_figures(settings: Settings) -> Summary:
     with connect_published(settings) as connection:
+        collided = _one(connection, "select count(*) from duplicate_events where is_collision")
         sessions = _one(connection, "select count(*) from sessions where not is_bot")
         orders = _one(connection, "select count(*) from conversions where not is_bot")
         revenue = _one(connection, "select coalesce(sum(revenue), 0) from conversions where not is_bot")
@@ -86,6 +88,7 @@ def _warehouse_figures(settings: Settings) -> Summary:
         attributed = _one(connection, credit)
         without = _one(connection, f"{credit} and touch_number = 0")
     return {
+        "events_collided": int(collided),
         "sessions": int(sessions),
         "orders": int(orders),
         "revenue": round(float(revenue), 4),

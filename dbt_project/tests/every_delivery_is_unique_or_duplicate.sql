@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'duplicate_events'}}}) }}
 {# Rows of core_events = events + duplicates across hours; no delivery is lost and none is counted twice. #}
 select staged.deliveries, kept.events, dropped.duplicates
 from (select count(*) as deliveries from {{ ref('stg_core_events') }}) as staged

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'sessions'}}}) }}
 {# Events = events of all sessions = rows of unified_events that are online. #}
 select kept.events, unified.online_events, visited.session_events
 from (select count(*) as events from {{ ref('unique_events') }}) as kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -12,11 +13,14 @@ import pytest
 from blotout_orchestration.analytics import dbt_project
 from blotout_orchestration.analytics.dbt_project import (
     JOB_SELECTORS,
+    KEPT_RUNS,
     PROJECT_FOLDER,
     DbtError,
     dbt_arguments,
     dbt_environment,
+    dbt_folder,
     ensure_manifest,
+    new_target_folder,
     project_fingerprint,
     run_dbt,
 )
@@ -91,3 +95,16 @@ def test_what_dbt_says_is_in_the_error(settings: Settings) -> None:
         DbtError, match=r"dbt run failed \(exit code 2\)[\s\S]*'nonsense' is not a valid method"
     ):
         run_dbt("run", settings, select=["nonsense:unified_events"])
+
+
+def test_the_folders_of_the_newest_runs_are_kept(settings: Settings, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    runs = dbt_folder(settings) / "runs"
+    for number in range(KEPT_RUNS + 3):
+        folder = new_target_folder(settings, f"run-{number:02}", "build_reports", manifest)
+        os.utime(folder.parent, (number, number))
+    left = sorted(path.name for path in runs.iterdir())
+    assert left == [f"run-{number:02}" for number in range(3, KEPT_RUNS + 3)]
+    # A second step of a run that is still under way removes nothing of it.
+    again = new_target_folder(settings, "run-03", "build_unified_view", manifest)
+    assert sorted(path.name for path in again.parent.iterdir()) == ["build_reports", "build_unified_view"]

@@ -177,6 +177,7 @@ def test_the_summary_states_the_truth(shop: Shop) -> None:
         assert figures[name] == truth[name], name
     assert Decimal(str(figures["revenue"])) == Decimal(truth["revenue"])
     assert figures["attributed_revenue"] == figures["revenue"]
+    assert figures["events_collided"] == 0
     assert figures["people"] <= figures["ids"]
     assert figures["seconds"] > 0
     assert summary_table(figures).row_count == len(figures)

@@ -1,5 +1,7 @@
 {{ config(materialized='table', tags=['retention']) }}
 {% set kept = var('retention_breakdown_granularities', ['week', 'month']) %}
+{% set divided_by = ['breakdown', 'breakdown_value'] %}
+{% set key = cohort_key(divided_by) %}
 
 with members as (
   {{ cohort_members() }}
@@ -26,36 +28,16 @@ broken_down as (
 ),
 
 cohorts as (
-  select
-    granularity,
-    population,
-    breakdown,
-    breakdown_value,
-    cohort_start,
-    cohort_index,
-    max(newest_index) as newest_index,
-    count(*) as cohort_size
-  from broken_down
-  group by granularity, population, breakdown, breakdown_value, cohort_start, cohort_index
+  {{ sized_cohorts('broken_down', divided_by) }}
 ),
 
 cells as (
-  select
-    cohorts.*,
-    followed.period_number
-  from cohorts
-  inner join ({{ followed_periods() }}) as followed
-    on followed.granularity = cohorts.granularity
-    and cohorts.cohort_index + followed.period_number <= cohorts.newest_index
+  {{ reached_periods('cohorts') }}
 ),
 
 in_period as (
   select
-    broken_down.granularity,
-    broken_down.population,
-    broken_down.breakdown,
-    broken_down.breakdown_value,
-    broken_down.cohort_index,
+    {% for column in key %}broken_down.{{ column }}, {% endfor %}
     periods.period_index - broken_down.cohort_index as period_number,
     count(*) as retained
   from broken_down
@@ -69,75 +51,46 @@ in_period as (
     periods.has_return
     and periods.period_index between broken_down.cohort_index and broken_down.cohort_index + reach.most
   group by
-    broken_down.granularity,
-    broken_down.population,
-    broken_down.breakdown,
-    broken_down.breakdown_value,
-    broken_down.cohort_index,
+    {% for column in key %}broken_down.{{ column }}, {% endfor %}
     periods.period_index - broken_down.cohort_index
 ),
 
 last_returns as (
   select
-    granularity,
-    population,
-    breakdown,
-    breakdown_value,
-    cohort_index,
+    {{ key | join(', ') }},
     last_return_index - cohort_index as last_period_number,
     count(*) as people
   from broken_down
   where last_return_index >= cohort_index
+  group by {{ key | join(', ') }}, last_return_index - cohort_index
+),
+
+in_period_or_later as (
+  select
+    {% for column in key %}cells.{{ column }}, {% endfor %}
+    cells.period_number,
+    cast(sum(last_returns.people) as bigint) as retained
+  from cells
+  inner join last_returns
+    on {{ same_cohort('last_returns', 'cells', divided_by) }}
+    and last_returns.last_period_number >= cells.period_number
   group by
-    granularity, population, breakdown, breakdown_value, cohort_index, last_return_index - cohort_index
+    {% for column in key %}cells.{{ column }}, {% endfor %}
+    cells.period_number
 ),
 
 counted as (
+  {% for mode, returns in {'bounded': 'in_period', 'unbounded': 'in_period_or_later'}.items() %}
   select
     cells.*,
-    'bounded' as mode,
-    coalesce(in_period.retained, 0) as retained
+    '{{ mode }}' as mode,
+    coalesce({{ returns }}.retained, 0) as retained
   from cells
-  left join in_period
-    on in_period.granularity = cells.granularity
-    and in_period.population = cells.population
-    and in_period.breakdown = cells.breakdown
-    and in_period.breakdown_value = cells.breakdown_value
-    and in_period.cohort_index = cells.cohort_index
-    and in_period.period_number = cells.period_number
-
-  union all
-
-  select
-    cells.granularity,
-    cells.population,
-    cells.breakdown,
-    cells.breakdown_value,
-    cells.cohort_start,
-    cells.cohort_index,
-    cells.newest_index,
-    cells.cohort_size,
-    cells.period_number,
-    'unbounded' as mode,
-    cast(coalesce(sum(last_returns.people), 0) as bigint) as retained
-  from cells
-  left join last_returns
-    on last_returns.granularity = cells.granularity
-    and last_returns.population = cells.population
-    and last_returns.breakdown = cells.breakdown
-    and last_returns.breakdown_value = cells.breakdown_value
-    and last_returns.cohort_index = cells.cohort_index
-    and last_returns.last_period_number >= cells.period_number
-  group by
-    cells.granularity,
-    cells.population,
-    cells.breakdown,
-    cells.breakdown_value,
-    cells.cohort_start,
-    cells.cohort_index,
-    cells.newest_index,
-    cells.cohort_size,
-    cells.period_number
+  left join {{ returns }}
+    on {{ same_cohort(returns, 'cells', divided_by) }}
+    and {{ returns }}.period_number = cells.period_number
+  {% if not loop.last %}union all{% endif %}
+  {% endfor %}
 )
 
 select
@@ -151,5 +104,5 @@ select
   cohort_size,
   retained,
   {{ ratio('retained', 'cohort_size') }} as rate,
-  cohort_index + period_number < newest_index as is_complete
+  {{ is_complete_period() }} as is_complete
 from counted

@@ -40,15 +40,11 @@ members as (
 ),
 
 cohorts as (
-  select
-    granularity,
-    population,
-    cohort_start,
-    cohort_index,
-    max(newest_index) as newest_index,
-    count(*) as cohort_size
-  from members
-  group by granularity, population, cohort_start, cohort_index
+  {{ sized_cohorts('members') }}
+),
+
+reached as (
+  {{ reached_periods('cohorts') }}
 ),
 
 sums as (
@@ -75,19 +71,12 @@ sums as (
 
 cells as (
   select
-    cohorts.*,
-    currencies.currency,
-    followed.period_number
-  from cohorts
-  inner join ({{ followed_periods() }}) as followed
-    on followed.granularity = cohorts.granularity
-    and cohorts.cohort_index + followed.period_number <= cohorts.newest_index
+    reached.*,
+    currencies.currency
+  from reached
   inner join (
-    select distinct granularity, population, cohort_index, currency from sums
-  ) as currencies
-    on currencies.granularity = cohorts.granularity
-    and currencies.population = cohorts.population
-    and currencies.cohort_index = cohorts.cohort_index
+    select distinct {{ cohort_key() | join(', ') }}, currency from sums
+  ) as currencies on {{ same_cohort('currencies', 'reached') }}
 ),
 
 filled as (
@@ -97,9 +86,7 @@ filled as (
     cast(coalesce(sums.revenue, 0) as {{ money_type() }}) as revenue
   from cells
   left join sums
-    on sums.granularity = cells.granularity
-    and sums.population = cells.population
-    and sums.cohort_index = cells.cohort_index
+    on {{ same_cohort('sums', 'cells') }}
     and sums.currency = cells.currency
     and sums.period_number = cells.period_number
 )
@@ -125,5 +112,5 @@ select
     'max(case when period_number = 0 then revenue end)'
     ~ ' over (partition by granularity, population, cohort_start, currency)'
   ) }} as revenue_rate,
-  cohort_index + period_number < newest_index as is_complete
+  {{ is_complete_period() }} as is_complete
 from filled

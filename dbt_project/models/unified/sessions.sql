@@ -10,10 +10,24 @@ with events as (
     {{ only_touched('placed.visitor_key', visitors_of_touched_sessions(), keyword='and') }}
 ),
 
-converted as (
-    select session_key, count(*) as conversions, {{ money_sum('revenue') }} as revenue
+{# Currencies are never added up: revenue is that of the session's main currency, and `currencies` tells of others. #}
+earned as (
+    select
+        session_key, currency, count(*) as conversions, {{ money_sum('revenue') }} as revenue,
+        row_number() over (partition by session_key order by count(*) desc, currency nulls last) as place
     from {{ ref('conversions') }}
     where session_key is not null
+    group by session_key, currency
+),
+
+converted as (
+    select
+        session_key,
+        cast(sum(conversions) as bigint) as conversions,
+        max(case when place = 1 then revenue end) as revenue,
+        max(case when place = 1 then currency end) as currency,
+        {{ sorted_distinct('currency') }} as currencies
+    from earned
     group by session_key
 ),
 
@@ -83,6 +97,7 @@ select
     summed.channel, summed.channel = 'Direct' as is_direct,
     summed.application_name, summed.platform, summed.country, summed.browser, summed.os, summed.device_type,
     coalesce(converted.conversions, 0) as conversions,
-    coalesce(converted.revenue, cast(0 as {{ money_type() }})) as revenue
+    coalesce(converted.revenue, cast(0 as {{ money_type() }})) as revenue,
+    converted.currency, converted.currencies
 from summed
 left join converted on converted.session_key = summed.session_key

@@ -21,7 +21,6 @@ seen as (
         max(occurred_at) as last_seen_at,
         count(*) filter (where not is_bot) as events,
         count(distinct visitor_key) as visitors,
-        cast(coalesce(sum(abs(revenue)) filter (where is_refund), 0) as {{ money_type() }}) as refunded,
         {% for field, column in persona.items() -%}
         max_by({{ column }}, place) filter (where nullif(trim({{ column }}), '') is not null) as {{ field }},
         {% endfor -%}
@@ -105,11 +104,41 @@ ordered as (
     select
         global_user_id,
         count(*) as orders,
-        {{ money_sum('revenue') }} as revenue,
         min(converted_at) as first_order_at,
         max(converted_at) as last_order_at,
         max(case when place = 1 then transaction_key end) as first_transaction_key
     from orders
+    group by global_user_id
+),
+
+{# Currencies are never added up: money is that of the person's main currency, and `currencies` tells of others. #}
+money as (
+    select global_user_id, currency, 1 as orders, revenue, cast(0 as {{ money_type() }}) as refunded
+    from orders
+    union all
+    select global_user_id, currency, 0 as orders, cast(0 as {{ money_type() }}) as revenue, abs(revenue) as refunded
+    from events
+    where is_refund and revenue is not null
+),
+
+by_currency as (
+    select
+        global_user_id, currency, {{ money_sum('revenue') }} as revenue, {{ money_sum('refunded') }} as refunded,
+        row_number() over (
+            partition by global_user_id order by sum(orders) desc, count(*) desc, currency nulls last
+        ) as place
+    from money
+    group by global_user_id, currency
+),
+
+earned as (
+    select
+        global_user_id,
+        max(case when place = 1 then currency end) as currency,
+        {{ sorted_distinct('currency') }} as currencies,
+        max(case when place = 1 then revenue end) as revenue,
+        {{ money_sum('case when place = 1 or currency is null then refunded end') }} as refunded
+    from by_currency
     group by global_user_id
 ),
 
@@ -146,9 +175,11 @@ select
     visited.first_session_at,
     visited.last_session_at,
     coalesce(ordered.orders, 0) as orders,
-    coalesce(ordered.revenue, cast(0 as {{ money_type() }})) as revenue,
-    coalesce(seen.refunded, cast(0 as {{ money_type() }})) as refunded,
-    cast(coalesce(ordered.revenue, 0) - coalesce(seen.refunded, 0) as {{ money_type() }}) as net_revenue,
+    coalesce(earned.revenue, cast(0 as {{ money_type() }})) as revenue,
+    coalesce(earned.refunded, cast(0 as {{ money_type() }})) as refunded,
+    cast(coalesce(earned.revenue, 0) - coalesce(earned.refunded, 0) as {{ money_type() }}) as net_revenue,
+    earned.currency,
+    earned.currencies,
     ordered.first_order_at,
     ordered.last_order_at,
     ordered.first_transaction_key,
@@ -167,3 +198,4 @@ left join known on known.global_user_id = people.global_user_id
 left join ids on ids.global_user_id = people.global_user_id
 left join visited on visited.global_user_id = people.global_user_id
 left join ordered on ordered.global_user_id = people.global_user_id
+left join earned on earned.global_user_id = people.global_user_id

@@ -83,8 +83,7 @@ def transaction(event_id: str, minute: float, order: str | None, total: str, **c
         event_type="codified",
         transaction_id=order,
         transaction_total=Decimal(total),
-        transaction_currency="EUR",
-        **columns,
+        **{"transaction_currency": "EUR", **columns},
     )
 
 

@@ -55,6 +55,7 @@ def _content(seed: int) -> Content:
         name = f"e{number}"
         if draw.random() < 0.15:
             order = draw.choice([None, *(f"o{index}" for index in range(6))])
+            columns["transaction_currency"] = draw.choice(["EUR", "EUR", "USD", None])
             row = shop.transaction(name, minute, order, f"{draw.randrange(1, 90)}.25", delay=delay, **columns)
         else:
             row = shop.event(name, minute, delay=delay, **columns)
@@ -79,6 +80,7 @@ def _content(seed: int) -> Content:
             f"o{draw.randrange(8)}",
             f"{draw.randrange(1, 90)}.50",
             event_name=draw.choice(["order_completed", "order_completed", "order_refunded"]),
+            currency=draw.choice(["EUR", "USD", None]),
             person_id=draw.choice([None, f"c{draw.randrange(6)}"]),
             person_id_type="map_id",
             person_id_provider="shopify",
