@@ -43,6 +43,7 @@ app.command("restore")(backup.restore)
 app.add_typer(web.users_app, name="users")
 app.add_typer(events.events_app, name="events")
 for name, module, attribute, text in (
+    ("activation", "activation.commands", "activation_app", "Run, stop and reset activation channels."),
     ("id-graph", "id_graph.commands", "id_graph_app", "Ask and rebuild the id graph."),
     ("alerts", "commands.alerts", "alerts_app", "What was told and what waits; a test alert."),
     (

@@ -18,6 +18,14 @@ from dagster import (
     with_source_code_references,
 )
 
+from blotout_orchestration.activation.assets import activation_assets
+from blotout_orchestration.activation.automation import (
+    CHANNEL_JOB,
+    activation_jobs,
+    activation_schedules,
+    without_channels,
+)
+from blotout_orchestration.activation.checks import activation_checks
 from blotout_orchestration.analytics.assets import dbt_layers, python_assets
 from blotout_orchestration.analytics.automation import analytics_jobs, analytics_sensors
 from blotout_orchestration.analytics.checks import analytics_checks
@@ -38,7 +46,9 @@ from blotout_orchestration.events.checks import events_checks
 from blotout_orchestration.id_graph.assets import id_graph_assets, id_graph_job, id_graph_sensor
 from blotout_orchestration.id_graph.checks import id_graph_checks
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.maintenance.automation import first_launch_sensor, maintenance_schedules
 from blotout_orchestration.maintenance.billing.job import billing_job, billing_schedule
+from blotout_orchestration.maintenance.jobs import maintenance_jobs, maintenance_reports
 from blotout_orchestration.maintenance.upkeep.job import (
     upkeep_job,
     upkeep_reports,
@@ -53,6 +63,7 @@ from blotout_orchestration.platform.registry.assets import (
     registry_mirror_sensor,
 )
 from blotout_orchestration.platform.registry.sensors import registry_sensors
+from blotout_orchestration.platform.setup import after_setup
 from blotout_orchestration.settings import Settings, load_settings
 
 MAIN_JOB = "clickstream_to_reports"
@@ -65,9 +76,10 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     events = events_job()
     bill = billing_job(lake)
     registries = registry_job()
+    maintenance = maintenance_jobs(lake)
     main = define_asset_job(
         MAIN_JOB,
-        selection=without_pipelines(AssetSelection.all()),
+        selection=without_channels(without_pipelines(AssetSelection.all())),
         description="The whole way in one run: click stream, id graph, unified view and every report.",
     )
     assets = [
@@ -78,7 +90,9 @@ def build_defs(settings: Settings | None = None) -> Definitions:
         *dbt_layers(lake, ensure_manifest(ground)),
         *python_assets(lake),
         *entities_assets(lake),
+        *activation_assets(lake),
         *upkeep_reports(),
+        *maintenance_reports(),
     ]
     upkeep = upkeep_job(lake, [asset for asset in assets if isinstance(asset, AssetsDefinition)])
     with warnings.catch_warnings():
@@ -91,33 +105,47 @@ def build_defs(settings: Settings | None = None) -> Definitions:
             *id_graph_checks(lake),
             *analytics_checks(lake),
             *entities_checks(lake),
+            *activation_checks(lake),
         ],
         jobs=[
             events,
             id_graph_job(),
             *analytics_jobs(),
             *entities_jobs(),
+            *activation_jobs(),
             main,
             elt_job(),
             registries,
             bill,
             upkeep,
+            *maintenance,
         ],
-        schedules=[
-            events_schedule(lake, events),
-            billing_schedule(lake, bill),
-            upkeep_schedule(lake, upkeep),
-        ],
+        schedules=after_setup(
+            ground,
+            [
+                events_schedule(lake, events),
+                *activation_schedules(lake),
+                billing_schedule(lake, bill),
+                upkeep_schedule(lake, upkeep),
+                *maintenance_schedules(lake, maintenance),
+            ],
+        ),
         sensors=[
-            events_gap_filler(lake, events),
-            bad_events_sensor(),
-            id_graph_sensor(),
-            *analytics_sensors(),
-            *entities_sensors(lake),
-            *upkeep_sensors(lake),
-            *registry_sensors(ground, pipeline_job=ELT_JOB, channel_job=None),
-            registry_mirror_sensor(lake, registries),
+            first_launch_sensor(lake, maintenance[0]),
             alerts_sensor(ground),
+            *upkeep_sensors(lake),
+            *after_setup(
+                ground,
+                [
+                    events_gap_filler(lake, events),
+                    bad_events_sensor(),
+                    id_graph_sensor(),
+                    *analytics_sensors(),
+                    *entities_sensors(lake),
+                    *registry_sensors(ground, pipeline_job=ELT_JOB, channel_job=CHANNEL_JOB),
+                    registry_mirror_sensor(lake, registries),
+                ],
+            ),
         ],
         executor=in_process_executor,
         loggers={PROGRESS_LOGGER: progress_logger()},

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 from pyarrow import csv, parquet
 
-from blotout_orchestration.activation.sync import sync_channel
 from tests.activation.helpers import (
-    SimulatedClock,
     assert_sums_hold,
     channel,
     ledger,
@@ -19,14 +17,6 @@ from tests.activation.helpers import (
     person,
     runs,
 )
-
-
-@pytest.fixture
-def sync(settings, lake):
-    def run(defined, run_id="run", **options):
-        return sync_channel(settings, lake, defined, run_id, clock=SimulatedClock(), **options)
-
-    return run
 
 
 def _files(lake, kind: str = "csv") -> list[Path]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from blotout_orchestration.activation.channel import (
     ChannelError,
@@ -147,7 +148,7 @@ class KlaviyoClient:
                 self._clock,
             )
             yield from answer.get("data") or []
-            cursor = (answer.get("links") or {}).get("next")
+            cursor = _cursor((answer.get("links") or {}).get("next"))
             if not cursor:
                 return
 
@@ -184,6 +185,11 @@ class KlaviyoClient:
         if status in (400, 409, 413, 422):
             return RefusedError(reason, _named_rows(errors))
         return ChannelError(f"{self._name}: Klaviyo answered {status} to {label}: {reason}")
+
+
+def _cursor(link: str | None) -> str | None:
+    """The cursor in the address of the next page; None on the last page."""
+    return next(iter(parse_qs(urlsplit(link or "").query).get("page[cursor]", [])), None)
 
 
 def _errors(body: Any) -> list[dict[str, Any]]:
