@@ -93,7 +93,7 @@ def ordered(definition: FunnelDefinition) -> Tables:
         )
         for number in range(1, len(definition.exclude) + 1)
     ]
-    first = exp.alias_(_when(item("step_1"), item("at")), "start_1")
+    first = exp.alias_(_when(item("step_1"), item("happened_at")), "start_1")
     tables: Tables = [("level_1", exp.select("*", first, *since).from_("placed"))]
     for step in range(2, total + 1):
         between = [
@@ -103,12 +103,12 @@ def ordered(definition: FunnelDefinition) -> Tables:
         ]
         latest = _over(exp.Max(this=item(f"start_{step - 1}")), between, "before", "previous")
         reached = _when(
-            exp.and_(item(f"step_{step}"), _in_time(latest, item("at"), definition)), latest.copy()
+            exp.and_(item(f"step_{step}"), _in_time(latest, item("happened_at"), definition)), latest.copy()
         )
         level = exp.select("*", exp.alias_(reached, f"start_{step}")).from_(f"level_{step - 1}")
         tables.append((f"level_{step}", level))
     attempts = [
-        _attempt(step, f"start_{step}", "at", f"level_{total}", _known(f"start_{step}"))
+        _attempt(step, f"start_{step}", "happened_at", f"level_{total}", _known(f"start_{step}"))
         for step in range(1, total + 1)
     ]
     return [*tables, ("attempts", _union(attempts))]
@@ -122,7 +122,7 @@ def strict(definition: FunnelDefinition) -> Tables:
     steps = range(2, len(definition.steps) + 1)
     no_step = exp.not_(exp.paren(exp.or_(*(item(f"step_{number}") for number in (1, *steps)))))
     found: list[exp.Expr] = []
-    for label, value in (("place", "place"), ("at", "at")):
+    for label, value in (("place", "place"), ("happened_at", "happened_at")):
         found += [
             exp.alias_(
                 _over(exp.Min(this=_when(item(f"step_{step}"), item(value))), (), "next", "after"),
@@ -134,13 +134,13 @@ def strict(definition: FunnelDefinition) -> Tables:
     ahead = exp.select("*", stranger, *found).from_("placed")
     in_window = [
         exp.alias_(
-            _when(_in_time(item("at"), item(f"at_{step}"), definition), item(f"place_{step}")),
+            _when(_in_time(item("happened_at"), item(f"at_{step}"), definition), item(f"place_{step}")),
             f"first_{step}",
         )
         for step in steps
     ]
     starts = exp.select("*", *in_window).from_("ahead").where(item("step_1"))
-    attempts = [_attempt(1, "at", "at", "starts", exp.true())]
+    attempts = [_attempt(1, "happened_at", "happened_at", "starts", exp.true())]
     reached: list[exp.Expr] = []
     for step in steps:
         limits = [
@@ -158,7 +158,9 @@ def strict(definition: FunnelDefinition) -> Tables:
             for limit in limits
         ]
         attempts.append(
-            _attempt(step, "at", f"at_{step}", "starts", exp.and_(*(part.copy() for part in reached)))
+            _attempt(
+                step, "happened_at", f"at_{step}", "starts", exp.and_(*(part.copy() for part in reached))
+            )
         )
     return [("ahead", ahead), ("starts", starts), ("attempts", _union(attempts))]
 
@@ -168,7 +170,8 @@ def any_order(definition: FunnelDefinition) -> Tables:
     steps = range(1, len(definition.steps) + 1)
     first = [
         exp.alias_(
-            _over(exp.Min(this=_when(item(f"step_{step}"), item("at"))), (), "here", "after"), f"at_{step}"
+            _over(exp.Min(this=_when(item(f"step_{step}"), item("happened_at"))), (), "here", "after"),
+            f"at_{step}",
         )
         for step in steps
     ]
@@ -178,12 +181,12 @@ def any_order(definition: FunnelDefinition) -> Tables:
             exp.select(
                 *UNIT,
                 "place",
-                exp.alias_(item("at"), "started_at"),
+                exp.alias_(item("happened_at"), "started_at"),
                 exp.alias_(item(f"at_{step}"), "reached_at"),
                 exp.alias_(exp.Literal.number(step), "which"),
             )
             .from_("ahead")
-            .where(_in_time(item("at"), item(f"at_{step}"), definition))
+            .where(_in_time(item("happened_at"), item(f"at_{step}"), definition))
             for step in steps
         ]
     )

@@ -34,7 +34,8 @@ def compile_funnel(definition: FunnelDefinition, columns: Columns, as_of: dateti
         partition_by=[item(label) for label in UNIT],
         order=exp.Order(
             expressions=[
-                exp.Ordered(this=item(label), nulls_first=False) for label in ("at", "lowest", "event_key")
+                exp.Ordered(this=item(label), nulls_first=False)
+                for label in ("happened_at", "lowest", "event_key")
             ]
         ),
     )
@@ -103,7 +104,7 @@ def _matched(definition: FunnelDefinition, columns: Columns, as_of: datetime) ->
         exp.alias_(column(PERSON, "e"), "person"),
         exp.alias_(column("session_key", "e") if in_session else nothing.copy(), "session"),
         exp.alias_(same, "same"),
-        exp.alias_(column("occurred_at", "e"), "at"),
+        exp.alias_(column("occurred_at", "e"), "happened_at"),
         exp.alias_(column("event_key", "e"), "event_key"),
         exp.alias_(lowest, "lowest"),
         *wanted,

@@ -28,10 +28,10 @@ def sizes_over_time(lake: Lake) -> Sizes:
         connection.execute("set TimeZone = 'UTC'")
         lake.register(connection, "stays", SEGMENT_MEMBERSHIP)
         rows = connection.execute(
-            "with moves as (select segment, entered_at as at, 1 as change from stays"
+            "with moves as (select segment, entered_at as moved_at, 1 as change from stays"
             " union all select segment, left_at, -1 from stays where left_at is not null)"
-            " select segment, at, sum(sum(change)) over (partition by segment order by at)::bigint"
-            " from moves group by segment, at order by segment, at"
+            " select segment, moved_at, sum(sum(change)) over (partition by segment order by moved_at)::bigint"
+            " from moves group by segment, moved_at order by segment, moved_at"
         ).fetchall()
     found: Sizes = {}
     for segment, at, members in rows:
