@@ -199,8 +199,10 @@ def setup_job(lake: Lake) -> JobDefinition:
 
         steps = all_steps(lake, context.instance)
         plan, existed = setup.plan_setup(steps)
-        report = run_plan(context, lake.settings, plan, setup.SetUp(steps), config)
+        report = run_plan(context, lake.settings, plan, setup.SetUp(steps), config, context.log.debug)
         found = setup.overview(steps, existed, report)
+        for name, entry in found.items():
+            context.log.info(f"{name}: {setup.in_words(entry)}")
         complete = setup.record(lake.settings, found, report, context.run_id)
         metadata = {
             "complete": complete,

@@ -3,7 +3,7 @@
 Belongs here: Dagster around plan.py and execution.py. The jobs themselves are in jobs.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dagster import AssetMaterialization, Config, MetadataValue, OpExecutionContext
@@ -58,8 +58,12 @@ def run_plan(
     plan: Plan,
     action: Action,
     config: MaintenanceConfig,
+    progress: Callable[[str], None] | None = None,
 ) -> Report:
-    """Carry the plan out, with every action in the audit log; the caller shows the report and then raises."""
+    """Carry the plan out, with every action in the audit log; the caller shows the report and then raises.
+
+    `progress` takes the lines that say what is going on; the log of the run by default.
+    """
     actor = actor_of(context.run.tags)
 
     def to_log(item: PlanItem, outcome: Outcome, details: Mapping[str, Any]) -> None:
@@ -79,7 +83,7 @@ def run_plan(
         dry_run=config.dry_run,
         maximum_failures=config.maximum_failures,
         audit=to_log,
-        progress=context.log.info,
+        progress=progress or context.log.info,
     )
 
 

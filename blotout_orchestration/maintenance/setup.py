@@ -75,6 +75,20 @@ def overview(
     return found
 
 
+def in_words(entry: Mapping[str, Any]) -> str:
+    """One step of the overview as a line of a log."""
+    if entry["skipped"]:
+        return f"nothing to do, {entry['skipped']}"
+    return (
+        ", ".join(
+            f"{len(entry[key])} {words}"
+            for key, words in (("existed", "were there"), ("made", "made"), ("missing", "missing"))
+            if entry[key]
+        )
+        or "nothing to do"
+    )
+
+
 def as_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """The overview as Markdown."""
     lines = ["| step | was there | made | missing | remark |", "|---|---|---|---|---|"]
