@@ -64,17 +64,22 @@ def steps(settings: Settings) -> dict[str, Mapping[str, Any]]:
 
 def record_step(settings: Settings, name: str, run_id: str | None, details: Mapping[str, Any]) -> None:
     """Write down that a step succeeded, in place of what was written before."""
+    from sqlalchemy.exc import IntegrityError
+
     from blotout_orchestration.platform.database.tables import setup_step
 
-    row = {
-        "name": f"{settings.namespace}/{name}",
-        "done_at": datetime.now(UTC),
-        "run_id": run_id,
-        "details": dict(details),
-    }
-    with platform_database(settings).begin() as connection:
-        connection.execute(setup_step.delete().where(setup_step.c.name == row["name"]))
-        connection.execute(setup_step.insert().values(**row))
+    full_name = f"{settings.namespace}/{name}"
+    values = {"done_at": datetime.now(UTC), "run_id": run_id, "details": dict(details)}
+    engine = platform_database(settings)
+    try:
+        with engine.begin() as connection:
+            found = connection.execute(
+                setup_step.update().where(setup_step.c.name == full_name).values(values)
+            )
+            if found.rowcount == 0:
+                connection.execute(setup_step.insert().values(name=full_name, **values))
+    except IntegrityError:
+        return  # another run of the setup has just written the same
 
 
 def waiting_reason(settings: Settings) -> str | None:
