@@ -34,8 +34,6 @@ ADMIN_SECRETS: Final = ("secretsmanager:dagster_password", "secretsmanager:airfl
 CACHE_SECONDS: Final = 10.0
 STALE_SECONDS: Final = 600.0
 """How long the last users still hold while their place cannot be read."""
-HASHES_AT_ONCE: Final = 2
-"""An argon2id hash takes 64 MiB and a core for a moment; more at once would be a way to exhaust us."""
 _log = logging.getLogger(__name__)
 
 
@@ -89,7 +87,6 @@ class Directory:
         self._accounts: Mapping[str, Account] = {}
         self._read_at = float("-inf")
         self._tried_at = float("-inf")
-        self._hashing = threading.BoundedSemaphore(HASHES_AT_ONCE)
 
     def accounts(self) -> Mapping[str, Account]:
         """Everybody as of a few seconds ago. Raises DirectoryUnavailableError."""
@@ -114,11 +111,10 @@ class Directory:
         """The account when the password is right; as slow for a name that does not exist."""
         account = self.find(name)
         password = password[: MAXIMUM_LENGTH + 1]
-        with self._hashing:
-            if account is not None and account.name == ADMIN:
-                password_matches(hash_of_nobody(), password)
-                same = hmac.compare_digest(account.credential.encode(), password.encode())
-            else:
-                hashed = account.credential if account else hash_of_nobody()
-                same = password_matches(hashed, password)
+        if account is not None and account.name == ADMIN:
+            password_matches(hash_of_nobody(), password)
+            same = hmac.compare_digest(account.credential.encode(), password.encode())
+        else:
+            hashed = account.credential if account else hash_of_nobody()
+            same = password_matches(hashed, password)
         return account if same and account is not None else None

@@ -12,6 +12,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from itsdangerous import URLSafeTimedSerializer
 
 LARGEST_FORM: Final = 16_384
+HASHES_AT_ONCE: Final = 2
+"""An argon2id hash takes 64 MiB and a core for a moment. More logins wait in line without a thread, so that a
+flood of them exhausts neither the memory nor the threads that serve everybody else."""
 WRONG: Final = "User or password is wrong."
 STALE: Final = "This form was open for too long, or was opened in another window. Please try again."
 
@@ -35,6 +39,7 @@ class Login:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._hashing = CapacityLimiter(HASHES_AT_ONCE)
 
     def routes(self) -> list[BaseRoute]:
         """Routes that everybody may ask for."""
@@ -71,7 +76,9 @@ class Login:
             answer = self._form(target, f"Too many failed logins. Try again in {seconds} seconds.", 429)
             answer.headers["Retry-After"] = str(seconds)
             return answer
-        account = await run_in_threadpool(self._access.directory.check, name, password)
+        account = await to_thread.run_sync(
+            self._access.directory.check, name, password, limiter=self._hashing
+        )
         if account is None:
             await run_in_threadpool(self._record_failure, name, address)
             return self._form(target, WRONG, 401)
