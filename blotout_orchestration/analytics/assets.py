@@ -5,6 +5,7 @@ sensors are in automation.py.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dagster_dbt import (
     DbtProject,
     dbt_assets,
 )
+from packaging.version import Version
 from pydantic import Field
 
 from blotout_orchestration.analytics import pictures
@@ -75,7 +77,14 @@ class Translator(DagsterDbtTranslator):
 
 
 class Dbt(DbtCliResource):
-    """dbt without a second adapter in this process: opening one costs 6 s and the warehouse's only lock."""
+    """dbt without a second adapter in this process: opening one costs 6 s and the warehouse's only lock.
+
+    Its version is that of the installed package, since it is this environment's dbt: asking costs a process.
+    """
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
 
     def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
         return None
