@@ -147,8 +147,11 @@ def publish(settings: Settings) -> Path:
 def connect_published(settings: Settings) -> Iterator[Any]:
     """A read-only connection to the published copy, in UTC, with the reports' schema as the default.
 
-    Raises WarehouseError when nothing was published yet.
+    Raises WarehouseError when nothing was published yet, and on a warehouse that is not embedded: there the
+    reports are read where they are, and nothing is published.
     """
+    if settings.warehouse != "duckdb":
+        raise WarehouseError(f"WAREHOUSE={settings.warehouse} publishes no copy; read the reports there")
     path = settings.published_path
     if not path.exists():
         raise WarehouseError(f"{path} does not exist; run events_unified_view first")

@@ -169,3 +169,12 @@ def test_a_stray_file_beside_the_warehouse_is_left_alone(published: Lake) -> Non
     stray.write_text("mine")
     publish(published.settings)
     assert stray.read_text() == "mine"
+
+
+def test_a_warehouse_that_is_not_embedded_has_no_published_copy(lake: Lake) -> None:
+    elsewhere = lake.settings.model_copy(update={"warehouse": "athena"})
+    with (
+        pytest.raises(WarehouseError, match="WAREHOUSE=athena publishes no copy"),
+        connect_published(elsewhere),
+    ):
+        pass
