@@ -6,7 +6,9 @@ import pytest
 
 from blotout_orchestration.activation.sync import sync_channel
 from tests.activation.fakes.klaviyo import FakeKlaviyo
+from tests.activation.fakes.meta import TOKEN, FakeMeta
 from tests.activation.fakes.openapi import Contract, cut
+from tests.activation.fakes.webhook import SECRET, FakeReceiver
 from tests.activation.helpers import SimulatedClock, channel
 
 
@@ -49,5 +51,49 @@ def to_klaviyo(klaviyo):
         payload["options"] = {"list_id": "LIST1", **payload["options"]}
         connection = {"api_key": "env:KLAVIYO_KEY", "host": klaviyo.url}
         return channel("klaviyo", mode, connection=connection, **payload)
+
+    return make
+
+
+@pytest.fixture
+def receiver(monkeypatch):
+    """A receiver of webhooks that checks signatures."""
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    fake = FakeReceiver()
+    yield fake
+    fake.close()
+    assert fake.problems == []
+
+
+@pytest.fixture
+def to_receiver(receiver):
+    """A channel to the receiver."""
+
+    def make(mode="mirror", **payload):
+        connection = {"url": f"{receiver.url}/people", "signing_key": "env:WEBHOOK_SECRET"}
+        return channel("webhook", mode, connection=connection, **payload)
+
+    return make
+
+
+@pytest.fixture
+def meta(monkeypatch):
+    """A Custom Audience that finds what is not a hash."""
+    monkeypatch.setenv("META_TOKEN", TOKEN)
+    fake = FakeMeta()
+    yield fake
+    fake.close()
+    assert fake.problems == []
+
+
+@pytest.fixture
+def to_meta(meta):
+    """A channel to the fake's audience."""
+
+    def make(mode="mirror", **payload):
+        connection = {"access_token": "env:META_TOKEN", "host": meta.url}
+        return channel(
+            "facebook_audience", mode, connection=connection, options={"audience_id": "42"}, **payload
+        )
 
     return make
