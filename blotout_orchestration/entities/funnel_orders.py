@@ -122,7 +122,7 @@ def strict(definition: FunnelDefinition) -> Tables:
     steps = range(2, len(definition.steps) + 1)
     no_step = exp.not_(exp.paren(exp.or_(*(item(f"step_{number}") for number in (1, *steps)))))
     found: list[exp.Expr] = []
-    for label, value in (("place", "place"), ("happened_at", "happened_at")):
+    for label, value in (("place", "place"), ("at", "happened_at")):
         found += [
             exp.alias_(
                 _over(exp.Min(this=_when(item(f"step_{step}"), item(value))), (), "next", "after"),

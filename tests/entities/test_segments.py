@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,5 +190,5 @@ def test_what_a_column_cannot_mean_is_refused_by_name(condition, said):
 
 
 def test_every_operator_is_tried_here():
-    source = open(__file__, encoding="utf-8").read()
+    source = Path(__file__).read_text()
     assert [operator for operator in Operator if operator.positive.value not in source] == []

@@ -13,6 +13,7 @@ from blotout_orchestration.entities.conditions import Strict
 from blotout_orchestration.entities.definitions import FunnelDefinition, SegmentDefinition, parse_definition
 from blotout_orchestration.entities.funnel_sql import compile_funnel
 from blotout_orchestration.entities.segment_sql import compile_segment
+from blotout_orchestration.settings import Settings
 
 SCHEMA = "shop_test"
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -35,6 +36,7 @@ EVENTS = {
     "is_bot": "boolean",
     "event_name": "varchar",
     "occurred_at": "timestamp with time zone",
+    "arrival_hour": "timestamp with time zone",
     "item_sku": "varchar",
     "item_price": "decimal(18, 4)",
 }
@@ -51,7 +53,29 @@ def columns() -> Columns:
 
 def warehouse(users: Sequence[dict[str, Any]] = (), events: Sequence[dict[str, Any]] = ()) -> Any:
     """A connection whose tables hold these rows; columns left out are null, keys are made up."""
-    connection = duckdb.connect()
+    return _filled(duckdb.connect(), users, events)
+
+
+def publish(
+    settings: Settings,
+    users: Sequence[dict[str, Any]] = (),
+    events: Sequence[dict[str, Any]] = (),
+    *,
+    days: int = 30,
+) -> None:
+    """Put a published warehouse in its place, whose newest processed hour ends `days` after START."""
+    path = settings.published_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    last = {
+        "event_name": "heartbeat",
+        "occurred_at": START,
+        "arrival_hour": START + timedelta(days=days, hours=-1),
+    }
+    _filled(duckdb.connect(str(path)), users, [*events, last]).close()
+
+
+def _filled(connection: Any, users: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]]) -> Any:
     connection.execute(f"set TimeZone = 'UTC'; create schema {SCHEMA}")
     for table, kinds, rows in (("view_users", USERS, users), ("unified_events", EVENTS, events)):
         declared = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
