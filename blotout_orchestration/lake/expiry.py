@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 from pyarrow import fs as pafs
 from pyiceberg.catalog import Catalog
@@ -23,6 +24,13 @@ from blotout_orchestration.lake.layers import filesystem
 
 FOLDERS = ("data", "metadata")
 """Folders of a table that are swept; a file beside them is not the table's."""
+
+
+MAXIMUM_OBJECTS = 1000
+"""So many objects one call of S3's DeleteObjects takes."""
+MARK = "blotout.source-name"
+"""Snapshot property of loads: the newest snapshot of each source carries the hash by which the next load
+sees whether anything changed, so it stays."""
 
 
 class UnsafeSweepError(Exception):
@@ -46,7 +54,8 @@ def bare(location: str) -> str:
 def expirable_snapshots(table: Table, now: datetime, keep: timedelta, minimum: int) -> list[int]:
     """Snapshots that were replaced by another one longer than `keep` ago, oldest first.
 
-    Heads of branches, tags and the newest `minimum` snapshots of the main branch always stay.
+    Heads of branches, tags, the newest `minimum` snapshots of the main branch and the newest load of each
+    source (`MARK`) always stay.
     """
     metadata = table.metadata
     protected = {reference.snapshot_id for reference in metadata.refs.values()}
@@ -55,6 +64,12 @@ def expirable_snapshots(table: Table, now: datetime, keep: timedelta, minimum: i
     for newer, older in pairwise(history):
         replaced_at[older.snapshot_id] = newer.timestamp_ms
     newest = {snapshot.snapshot_id for snapshot in history[:minimum]}
+    loads: dict[str, int] = {}
+    for snapshot in reversed(history):
+        properties = snapshot.summary.additional_properties if snapshot.summary else {}
+        if MARK in properties:
+            loads[properties[MARK]] = snapshot.snapshot_id
+    protected |= set(loads.values())
     limit = (now - keep).timestamp() * 1000
     found = [
         snapshot
@@ -149,13 +164,34 @@ def unreferenced_files(
 
 
 def remove_stored(location: str, paths: Iterable[str]) -> int:
-    """Delete files of a table's location by their bare paths; returns how many were there."""
-    store, root = filesystem(location.removeprefix("file://"))
-    removed = 0
-    for path in paths:
-        if not path.startswith(f"{root.rstrip('/')}/") or ".." in path.split("/"):
+    """Delete files below a location by their bare paths; files that are gone already are no error.
+
+    Returns the number of paths. Raises UnsafeSweepError for a path that is not below the location.
+    """
+    root, wanted = bare(location).rstrip("/"), list(paths)
+    for path in wanted:
+        if not path.startswith(f"{root}/") or ".." in path.split("/"):
             raise UnsafeSweepError(f"{path} is not below {location}")
-        if store.get_file_info(path).type == pafs.FileType.File:
-            store.delete_file(path)
-            removed += 1
-    return removed
+    if location.startswith(("s3://", "s3a://")):
+        _delete_objects(wanted)
+    else:
+        for path in wanted:
+            Path(path).unlink(missing_ok=True)
+    return len(wanted)
+
+
+def _delete_objects(paths: Sequence[str]) -> None:
+    """Delete objects a thousand at a time; Arrow needs four requests for each, and leaves folder markers."""
+    import boto3
+
+    client = boto3.client("s3")
+    by_bucket: dict[str, list[str]] = {}
+    for path in paths:
+        bucket, _, key = path.partition("/")
+        by_bucket.setdefault(bucket, []).append(key)
+    for bucket, keys in by_bucket.items():
+        for start in range(0, len(keys), MAXIMUM_OBJECTS):
+            batch = [{"Key": key} for key in keys[start : start + MAXIMUM_OBJECTS]]
+            answer = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+            for error in answer.get("Errors", []):
+                raise OSError(f"s3://{bucket}/{error['Key']} cannot be deleted: {error['Code']}")

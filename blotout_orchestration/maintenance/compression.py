@@ -103,7 +103,7 @@ def _sweep(lake: Lake, found: LakeTable, tables: Sequence[LakeTable], now: datet
     if not files:
         return []
     why = f"{len(files)} files that no snapshot refers to, untouched for {hours} hours"
-    details = {"table": found.identifier, "paths": [file.path for file in files], "others": others}
+    details = {"table": found.identifier, "paths": [file.path for file in files]}
     size = sum(file.size for file in files)
     return [PlanItem(SWEEP, found.identifier, why, count=len(files), bytes=size, details=details)]
 
@@ -115,6 +115,7 @@ class CompressionAction:
         self._lake = lake
         self._run_id = run_id
         self._now = now
+        self._locations: dict[str, str] | None = None
 
     def recheck(self, item: PlanItem) -> str | None:
         """Skip what somebody else has changed or done since the plan was made."""
@@ -201,8 +202,16 @@ class CompressionAction:
         """The planned files that still nobody needs, looked up anew."""
         name, planned = str(item.details["table"]), set(item.details["paths"])
         grace = timedelta(hours=self._lake.settings.unreferenced_grace_hours)
-        files = unreferenced_files(self._lake.catalog, name, item.details["others"], self._now, grace)
+        others = [location for other, location in self._all_locations().items() if other != name]
+        files = unreferenced_files(self._lake.catalog, name, others, self._now, grace)
         return [file for file in files if file.path in planned]
+
+    def _all_locations(self) -> dict[str, str]:
+        """Locations of all tables, looked up once, at the first sweep of the run."""
+        if self._locations is None:
+            found = lake_tables(self._lake)
+            self._locations = {item.identifier: item.table.location() for item in found if item.table}
+        return self._locations
 
 
 def _files_of(table: Any, snapshot_id: int | None) -> set[str]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pyarrow import fs as pafs
 
 from blotout_orchestration.lake import Lake
-from blotout_orchestration.lake.expiry import bare
+from blotout_orchestration.lake.expiry import bare, remove_stored
 from blotout_orchestration.lake.layers import filesystem
 from blotout_orchestration.maintenance.execution import OvertakenError, VerificationError
 from blotout_orchestration.maintenance.plan import PlanItem
@@ -170,9 +170,7 @@ class Remover:
         files = [file for file in _listed(item.target) if file.path in planned and file.modified < limit]
         if not files:
             raise OvertakenError("the files are gone or were written anew")
-        store, _ = filesystem(item.target)
-        for file in files:
-            store.delete_file(file.path)
+        remove_stored(item.target, [file.path for file in files])
         return {"removed_files": len(files), "removed_bytes": sum(file.size for file in files)}
 
     def verify(self, item: PlanItem, done: Mapping[str, Any]) -> None:

@@ -6,16 +6,18 @@ decided in cleanup.py.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from pyarrow import fs as pafs
 
 from blotout_orchestration.lake import Lake
-from blotout_orchestration.lake.expiry import bare
+from blotout_orchestration.lake.expiry import bare, remove_stored
 from blotout_orchestration.lake.layers import filesystem
 from blotout_orchestration.maintenance.execution import OvertakenError, VerificationError
 from blotout_orchestration.maintenance.inventory import lake_tables
@@ -212,6 +214,8 @@ class Remover:
         if any(other.startswith(mine) or mine.startswith(other) for other in others):
             return False
         store, path = filesystem(location.removeprefix("file://"))
-        if store.get_file_info(path).type == pafs.FileType.Directory:
-            store.delete_dir(path)
+        infos = store.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
+        remove_stored(location, [info.path for info in infos if info.type == pafs.FileType.File])
+        if Path(path).is_dir():
+            shutil.rmtree(path)
         return True

@@ -64,6 +64,15 @@ def test_a_tagged_snapshot_never_goes(lake):
     assert tagged in ids(lake)
 
 
+def test_the_newest_load_of_each_source_stays_because_the_next_load_asks_it(lake):
+    for number, source in enumerate(["shopify", "stripe", "shopify", "stripe", "stripe"]):
+        rows = clicks(HOUR + timedelta(hours=number))
+        lake.append(CLICKS, rows, {"run_id": "x", "blotout.source-name": source})
+    fill(lake, hours=2)
+    kept = set(ids(lake)) - set(expirable_snapshots(table_of(lake), later(400), DAY, 1))
+    assert kept == {ids(lake)[index] for index in (2, 4, 6)}
+
+
 def test_expiring_twice_is_expiring_once_and_no_row_goes(lake):
     fill(lake, hours=5)
     before = contents(lake)
