@@ -5,16 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, BackfillPolicy, Definitions
+from dagster import (
+    AssetKey,
+    BackfillPolicy,
+    DagsterInstance,
+    Definitions,
+    SensorDefinition,
+    build_schedule_context,
+    build_sensor_context,
+)
 
 from blotout_orchestration.definitions import build_defs
 from blotout_orchestration.settings import Settings
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "definitions.json"
+FIRST_LAUNCH = "one_time_setup_first_launch"
 DAG_NAMES = {
     "events_incremental",
     "id_stitching_incremental",
@@ -67,6 +77,23 @@ def test_every_dag_name_is_a_job(definitions):
 def test_the_inventory_changes_only_on_purpose(definitions):
     """To accept a change: `python -m tests.test_definitions`, and read the difference."""
     assert inventory(definitions) == json.loads(SNAPSHOT.read_text())
+
+
+def test_nothing_that_starts_runs_goes_before_the_first_launch(definitions):
+    repository = definitions.get_repository_def()
+    moment = datetime(2026, 3, 5, 17, tzinfo=UTC)
+    said = {}
+    with DagsterInstance.ephemeral() as instance:
+        for schedule in repository.schedule_defs:
+            with build_schedule_context(instance, moment) as context:
+                said[schedule.name] = schedule.evaluate_tick(context).skip_message
+        for sensor in repository.sensor_defs:
+            # Automation conditions follow runs, and sensors without a target start none.
+            if type(sensor) is SensorDefinition and sensor.targets and sensor.name != FIRST_LAUNCH:
+                with build_sensor_context(instance) as context:
+                    said[sensor.name] = sensor.evaluate_tick(context).skip_message
+    assert {name for name, why in said.items() if "waiting for one_time_setup" not in (why or "")} == set()
+    assert {"events_incremental_schedule", "events_incremental_gap_filler"} <= set(said)
 
 
 def test_every_asset_says_what_it_is_and_whose_it_is(definitions):
