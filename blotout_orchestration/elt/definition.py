@@ -228,3 +228,13 @@ def _override(values: dict[str, Any], given: RegistryStream) -> None:
     values["options"] = {**values.get("options", {}), **rest}
     if config.sync_mode == "full_refresh" and not config.destination_sync_mode:
         values.pop("write", None)
+
+
+def check(pipeline: Pipeline) -> None:
+    """Everything that can be found wrong in a pipeline without connecting and without its secrets.
+
+    Raises PipelineError.
+    """
+    from blotout_orchestration.elt.sources.checks import check_source
+
+    check_source(pipeline)

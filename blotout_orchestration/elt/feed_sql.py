@@ -20,6 +20,7 @@ from blotout_orchestration.platform.naming import snake_case
 
 TYPED_PROVIDERS = ("email", "phone", "email_sha256", "phone_sha256", "user_id", "gclid", "fbclid", "twclid")
 """Providers that are types of ids by themselves; every other provider gives `map_id`s."""
+_LOADERS_OWN = ("etl_", "source_name")
 _PERSON = ("person_id", "person_id_type", "person_id_provider")
 
 
@@ -73,8 +74,20 @@ class FeedSql:
         return list(self._mapped(CRM_PROFILES, "profile_map", "profile_id"))
 
     def spend(self) -> list[str]:
-        """A row for every row with a date."""
-        return list(self._mapped(AD_SPEND, "spend_map", "date"))
+        """A row for every day and campaign: streams have one for each device or ad as well."""
+        summed = {"impressions", "clicks", "spend", "platform_conversions", "platform_conversion_value"}
+        keys = {"date", "ad_platform", "account_id", "campaign_id", "currency"}
+        columns = [column.name for column in AD_SPEND.columns if not column.name.startswith(_LOADERS_OWN)]
+        picked = []
+        for name in columns:
+            how = '"{0}"' if name in keys else 'sum("{0}")' if name in summed else 'max("{0}")'
+            picked.append(f'{how.format(name)} as "{name}"')
+        grouped = ", ".join(f'"{name}"' for name in sorted(keys))
+        return [
+            f"select {', '.join(picked)} from ({query}) group by {grouped},"
+            " case when campaign_id is null then campaign_name end"
+            for query in self._mapped(AD_SPEND, "spend_map", "date")
+        ]
 
     def _ids(self, stream: MappedStream) -> str:
         """The row's ids as a list, those of the source itself first; empty when the stream maps none."""
@@ -161,7 +174,7 @@ class FeedSql:
         columns = [
             f'try_cast({values.get(column.name, "null")} as {DUCKDB_TYPES[column.type]}) as "{column.name}"'
             for column in spec.columns
-            if not column.name.startswith(("etl_", "source_name"))
+            if not column.name.startswith(_LOADERS_OWN)
         ]
         return f"select {', '.join(columns)} from {stream.view} {' '.join(joins)} where {' and '.join(where)}"
 

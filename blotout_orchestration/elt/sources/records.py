@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+TYPES = ("long", "double", "date", "timestamp")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
 
@@ -40,19 +41,44 @@ def moment(value: Any) -> Any:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
+def typed(value: Any, kind: str) -> Any:
+    """A value that an API writes as text (`"36150000"`) in its own type; as it is when it has none of it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        if kind == "long":
+            return int(value)
+        return float(value) if kind == "double" else moment(value)
+    except ValueError:
+        return value
+
+
+def _picker(path: str) -> Callable[[Mapping[str, Any]], Any]:
+    """What reads `path` or `path as type` out of a flat record."""
+    name, _, kind = path.partition(" as ")
+    if not kind:
+        return lambda record: record.get(name)
+    if kind not in TYPES:
+        raise ValueError(f"{path!r}: the types are {', '.join(TYPES)}")
+    return lambda record: typed(record.get(name), kind)
+
+
 def reshaper(
     columns: Mapping[str, str], explode: str | None, cursor: str | None
 ) -> Callable[[Any], Iterator[dict[str, Any]]]:
     """A step from one record to its rows.
 
-    `columns` keeps only these (name -> dotted path); empty keeps everything. `explode` names a list: one row an
+    `columns` keeps only these (name -> dotted path, with ` as long` and the like for what comes as text); empty
+    keeps everything. `explode` names a list: one row an
     entry, the entry's fields as `<list>.<field>` and its place as `<list>.index`. A record without entries
     gives no row.
     """
 
+    pickers = {name: _picker(path) for name, path in columns.items()}
+
     def rows(record: Any) -> Iterator[dict[str, Any]]:
         for one in _exploded(flat(record), explode):
-            row = {name: one.get(path) for name, path in columns.items()} if columns else one
+            row = {name: pick(one) for name, pick in pickers.items()} if pickers else one
             if cursor is not None and cursor in row:
                 row[cursor] = moment(row[cursor])
             yield row

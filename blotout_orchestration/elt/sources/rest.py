@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from blotout_orchestration.elt.definition import PipelineError, Stream
+from blotout_orchestration.elt.messages import readable
 from blotout_orchestration.elt.sources import Window, incremental_of, wrong_connection
 from blotout_orchestration.elt.sources.declaration import (
     StreamRequest,
@@ -22,6 +23,7 @@ from blotout_orchestration.elt.sources.declaration import (
     find_declaration,
 )
 from blotout_orchestration.elt.sources.records import reshaper
+from blotout_orchestration.platform.naming import snake_case
 from blotout_orchestration.platform.secrets import is_reference, resolve
 
 if TYPE_CHECKING:
@@ -91,8 +93,22 @@ class RestSource:
             window = Window(maximum_rows=window.maximum_rows)
         resources.append(self._config(stream, request, window))
         config = {"client": {**self.client, **_client_parts(self.client)}, "resources": resources}
-        made = {one.name: one for one in rest_api_resources(config)}[stream.table]  # type: ignore[arg-type]
-        return made.add_limit(1) if window.maximum_rows else made
+        made = {one.name: one for one in rest_api_resources(config)}  # type: ignore[arg-type]
+        if window.maximum_rows:
+            asked_first = snake_case(request.parent) if request.parent else stream.table
+            made[asked_first].add_limit(1)
+        return made[stream.table]
+
+    def check_request(self, stream: Stream) -> None:
+        """Raises PipelineError when the stream's requests cannot be made as they are described."""
+        request = self._request(stream)
+        if request.parent:
+            self._parent(stream, request.parent)
+        try:
+            reshaper(request.columns, request.explode, None)
+            self.resource(stream, Window(stream.cursor, stream.start) if stream.cursor else Window())
+        except Exception as error:
+            raise PipelineError(f"stream {stream.name}: {readable(error, self.secrets)}") from None
 
     def _request(self, stream: Stream) -> StreamRequest:
         options = dict(stream.options)
@@ -117,6 +133,8 @@ class RestSource:
         self, stream: Stream, request: StreamRequest, window: Window, *, selected: bool = True
     ) -> dict[str, Any]:
         endpoint: dict[str, Any] = {**request.endpoint, "params": dict(request.endpoint.get("params") or {})}
+        if window.maximum_rows and "limit" in endpoint["params"]:
+            endpoint["params"]["limit"] = window.maximum_rows
         cursor = window.cursor
         if cursor is not None:
             incremental = incremental_of(window)

@@ -51,8 +51,8 @@ class SqlSource:
     secrets: Sequence[str]
 
     @classmethod
-    def of(cls, settings: Settings, pipeline: Pipeline) -> SqlSource:
-        """From a pipeline's connection. Raises PipelineError, SecretError."""
+    def of(cls, settings: Settings, pipeline: Pipeline, *, secrets_too: bool = True) -> SqlSource:
+        """From a pipeline's connection. Raises PipelineError, and SecretError unless secrets are left alone."""
         try:
             connection = SqlConnection.model_validate(pipeline.connection)
         except ValidationError as error:
@@ -63,7 +63,9 @@ class SqlSource:
         driver = POSTGRES if pipeline.source_type == "postgres" else connection.driver
         if driver is None:
             raise wrong_connection(pipeline, ["driver: is required, e.g. mysql+pymysql"])
-        password = resolve(connection.password, settings).get_secret_value() if connection.password else None
+        password = None
+        if connection.password and secrets_too:
+            password = resolve(connection.password, settings).get_secret_value()
         return cls(connection, driver, password, (password,) if password else ())
 
     def engine(self) -> Engine:
