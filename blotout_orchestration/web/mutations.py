@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from blotout_orchestration.platform.database.audit import Outcome
 from blotout_orchestration.web.access import Access
+from blotout_orchestration.web.masking import mask_instance_information
 from blotout_orchestration.web.roles import role_of_mutation
 from blotout_orchestration.web.sessions import Visitor
 
@@ -49,6 +50,7 @@ def guarded_schema() -> Schema:
     mutation = schema.graphql_schema.mutation_type
     for name, field in (mutation.fields if mutation else {}).items():
         _guard_field(name, field)
+    mask_instance_information(schema.graphql_schema)
     return schema
 
 
