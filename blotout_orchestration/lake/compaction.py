@@ -198,6 +198,7 @@ def rewrite_group(
                 rows = rows.sort_by([(name, "ascending") for name in sort_by])
             written = rewriting.write_files(table, rows) if rows.num_rows else []
             new += written
+            del rows  # a bin is read twice; at no time is it held more than twice
             after = rewriting.checksum(rewriting.read_tasks(table, map(FileScanTask, written)))
             problem = before.difference(after)
             if not problem and {file.partition for file in written} - {tasks[part[0]].file.partition}:

@@ -19,6 +19,7 @@ from blotout_orchestration.lake.compaction import (
     plan_groups,
     rewrite_group,
 )
+from blotout_orchestration.lake.merge_on_read import ConcurrentChangeError
 from blotout_orchestration.lake.rewriting import RowsDifferError, checksum, write_files
 from blotout_orchestration.maintenance.inventory import sort_columns
 from tests.maintenance.lakes import (
@@ -114,7 +115,7 @@ def delete_by_position(lake: Lake, *names: str) -> None:
     connection = duckdb.connect()
     snapshot = lake.register(connection, "p", PEOPLE, positions=True)
     wanted = ", ".join(f"'{name}'" for name in names)
-    gone = connection.execute(f"select file_path, pos from p where person in ({wanted})").to_arrow_table()
+    gone = connection.sql(f"select file_path, pos from p where person in ({wanted})").to_arrow_table()
     lake.replace_positions(PEOPLE, snapshot, gone, people_rows(), {"run_id": "d"})
 
 
@@ -214,6 +215,20 @@ def test_rows_that_are_deleted_meanwhile_do_not_come_back(lake, monkeypatch):
     with pytest.raises(FilesChangedError, match="deleted meanwhile"):
         compact(lake, PEOPLE)
     assert sorted(lake.read(PEOPLE)["person"].to_pylist()) == ["a0", "a2"]
+
+
+def test_a_writer_by_position_that_planned_before_is_told_to_plan_again(lake):
+    import duckdb
+
+    for number in range(3):
+        lake.append(PEOPLE, people_rows(f"a{number}"), {"run_id": "x"})
+    connection = duckdb.connect()
+    snapshot = lake.register(connection, "p", PEOPLE, positions=True)
+    gone = connection.sql("select file_path, pos from p where person = 'a1'").to_arrow_table()
+    compact(lake, PEOPLE)
+    with pytest.raises(ConcurrentChangeError):
+        lake.replace_positions(PEOPLE, snapshot, gone, people_rows(), {"run_id": "d"})
+    assert lake.read(PEOPLE).num_rows == 3
 
 
 def test_a_reader_that_planned_before_still_reads_its_snapshot(lake):
