@@ -42,7 +42,8 @@ class EntitiesConfig(Config):
 
     as_of: str | None = Field(
         default=None,
-        description="State of the data to judge recency by, ISO 8601 with offset; default the newest processed hour.",
+        description="Moment to judge recency by, ISO 8601; events after it do not count, profiles are as they are now. "
+        "Default: the end of the newest processed hour.",
     )
 
     def moment(self) -> datetime | None:

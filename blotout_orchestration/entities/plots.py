@@ -94,8 +94,8 @@ def funnel_bars(report: pa.Table) -> bytes:
         fontsize=8,
     )
     axes.invert_yaxis()
-    axes.margins(x=0.35)
-    axes.set_xlim(left=0)
+    widest = max(row["reached"] + row["dropped"] for _, row in rows)
+    axes.set_xlim(0, 1.5 * max(widest, 1))
     axes.set_xlabel("persons or sessions; grey: lost before the step")
     axes.set_title("Funnels", fontsize=11, loc="left")
     return png(figure)
