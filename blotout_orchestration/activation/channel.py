@@ -144,7 +144,10 @@ class Channel(Protocol):
         ...
 
     def collect(self, receipt: str, rows: int) -> Answer | None:
-        """The answer to a batch that was taken with a receipt, or None while it is at work."""
+        """The answer to a batch that was taken with a receipt, or None while it is at work.
+
+        Raises ThrottledError, UnavailableError or ChannelError; what it refuses, it names row by row.
+        """
         ...
 
     def settle(self) -> None:

@@ -84,7 +84,7 @@ class Delivery:
     batches: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     _refused_alone: int = 0
-    _at_work: deque[tuple[Batch, str]] = field(default_factory=deque)
+    _at_work: deque[tuple[str, int, str]] = field(default_factory=deque)
 
     def run(self, planned: Iterable[Planned]) -> bool:
         """Send everything; false when it was cancelled. Raises DeliveryError or ChannelError."""
@@ -136,10 +136,11 @@ class Delivery:
                 self.journal.not_taken(key)
             raise
         if answer.receipt is None:
-            self._answered(batch, answer)
+            self._answered(key, len(rows), answer)
         else:
             self.journal.receipt(batch, answer.receipt)
-            self._at_work.append((batch, answer.receipt))
+            # The rows themselves are let go: memory must not follow the batches at work.
+            self._at_work.append((key, len(rows), answer.receipt))
 
     def _given_up(self, error: Exception) -> DeliveryError:
         return DeliveryError(
@@ -147,11 +148,11 @@ class Delivery:
             " the next sync sends the rest"
         )
 
-    def _answered(self, batch: Batch, answer: Answer) -> None:
-        self.journal.answer(batch.idempotency_key, answer)
+    def _answered(self, key: str, rows: int, answer: Answer) -> None:
+        self.journal.answer(key, answer)
         self.batches += 1
         self.rejected += len(answer.rejections)
-        self.accepted += len(batch.rows) - len(answer.rejections)
+        self.accepted += rows - len(answer.rejections)
         self.reasons.update(one.reason for one in answer.rejections)
         self.progress(f"{self.accepted + self.rejected} rows answered, {self.rejected} of them rejected")
 
@@ -174,8 +175,9 @@ class Delivery:
 
     def _reject(self, rows: tuple[Row, ...], operation: Operation, reasons: list[str]) -> None:
         batch = Batch(rows, operation, self._key(Group(rows, operation, None)))
+        answer = Answer(tuple(Rejection(i, reason) for i, reason in enumerate(reasons)))
         self.journal.send(batch)
-        self._answered(batch, Answer(tuple(Rejection(i, reason) for i, reason in enumerate(reasons))))
+        self._answered(batch.idempotency_key, len(rows), answer)
         self._refused_alone += len(rows)
         if self._refused_alone >= REFUSED_ALONE and self.accepted == 0:
             raise ChannelError(
@@ -186,18 +188,13 @@ class Delivery:
     def _collect(self, leave: int) -> None:
         """Wait until at most `leave` batches are at work."""
         while len(self._at_work) > leave:
-            batch, receipt = self._at_work[0]
+            key, rows, receipt = self._at_work[0]
             try:
-                answer = collect(self.channel, receipt, len(batch.rows), self.clock)
-            except RefusedError as refusal:
-                self._at_work.popleft()
-                self.journal.not_taken(batch.idempotency_key)
-                self._divide(batch, refusal)
-                continue
+                answer = collect(self.channel, receipt, rows, self.clock)
             except (ThrottledError, UnavailableError) as error:
                 raise self._given_up(error) from error
             self._at_work.popleft()
-            self._answered(batch, answer)
+            self._answered(key, rows, answer)
 
 
 def collect(channel: Channel, receipt: str, rows: int, clock: Clock) -> Answer:

@@ -14,7 +14,6 @@ from blotout_orchestration.activation import journal as journals
 from blotout_orchestration.activation.channel import (
     Channel,
     ChannelError,
-    RefusedError,
     ThrottledError,
     UnavailableError,
 )
@@ -87,8 +86,6 @@ def _ask(path: Path, channel: Channel, clock: Clock, progress: Callable[[str], N
                 continue
             try:
                 journal.answer(batch.key, collect(channel, batch.receipt, len(batch.rows), clock))
-            except RefusedError:
-                journal.not_taken(batch.key)
             except (ChannelError, ThrottledError, UnavailableError) as error:
                 progress(f"a batch of a killed sync stays {UNKNOWN}: {error}")
                 uncertain = True

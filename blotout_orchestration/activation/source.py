@@ -96,9 +96,8 @@ def judge(definition: Definition, channel: Channel, hasher: Hasher, row: Mapping
     size = channel.size(prepared)
     if size > channel.limits[definition.operation].row_bytes:
         limit = channel.limits[definition.operation].row_bytes
-        return Judged(
-            "invalid", key_hash, suppression=suppression, reason=f"too_large: {size} bytes, {limit} at most"
-        )
+        reason = f"too_large: more than {limit} bytes"
+        return Judged("invalid", key_hash, suppression=suppression, reason=reason)
     payload_hash = hasher.payload(key_hash, payload)
     removal_key = channel.removal_key(prepared)
     return Judged("ready", key_hash, payload_hash, payload, size, removal_key, suppression)

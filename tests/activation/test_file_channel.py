@@ -79,7 +79,7 @@ def test_a_dry_run_counts_and_masks_and_writes_nothing(lake, settings, sync):
     before = (len(_files(lake)), ledger(lake), runs(lake))
     report = sync(channel("file"), "second", dry_run=True)
     assert (report.state, report.creates, report.updates, report.removals) == ("dry_run", 1, 1, 1)
-    assert report.invalid_reasons == {"unusable_value: email": 1}
+    assert report.invalid_reasons == {"unusable_value: email: not an e-mail address": 1}
     assert "example.com" not in str(report)
     assert (len(_files(lake)), ledger(lake), runs(lake)) == before
     assert not list((settings.blotout_home / "activation" / "vip").glob("*.duckdb*"))

@@ -79,7 +79,7 @@ def connect(context: Context) -> Channel:
 class KlaviyoChannel:
     """One list of one account."""
 
-    pending = 4
+    pending = 10
 
     def __init__(self, context: Context) -> None:
         """The key is looked up now; nothing is called yet."""
