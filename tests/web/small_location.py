@@ -1,4 +1,4 @@
-"""A small code location for the door's tests: a job, an asset, a schedule."""
+"""A small code location for the door's tests: a job, assets, a schedule."""
 
 from __future__ import annotations
 
@@ -20,5 +20,10 @@ def small_asset() -> int:
     return 1
 
 
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["one", "two"]))
+def small_parts() -> int:
+    return 1
+
+
 small_schedule = dg.ScheduleDefinition(name="small_schedule", job=small_job, cron_schedule="0 0 * * *")
-defs = dg.Definitions(assets=[small_asset], jobs=[small_job], schedules=[small_schedule])
+defs = dg.Definitions(assets=[small_asset, small_parts], jobs=[small_job], schedules=[small_schedule])

@@ -93,6 +93,21 @@ def test_several_runs_launched_at_once_all_carry_the_name(web):
     assert all(audit.entries(web.settings, run_id=run["runId"]) for run in runs)
 
 
+def test_a_backfill_carries_the_name_of_who_started_it(web):
+    text = """mutation Back($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
+      __typename ... on LaunchBackfillSuccess { backfillId } } }"""
+    parameters = {
+        "assetSelection": [{"path": ["small_parts"]}],
+        "partitionNames": ["one", "two"],
+        "tags": [{"key": "user", "value": "edith"}],
+    }
+    answer = query(web.logged_in("laura"), text, {"p": parameters}).json()["data"]["launchPartitionBackfill"]
+    assert answer["__typename"] == "LaunchBackfillSuccess", answer
+    backfill = web.workspace.instance.get_backfill(answer["backfillId"])
+    assert backfill.tags["user"] == "laura"
+    assert ("laura", "launchPartitionBackfill", "small_parts", "done") in entries(web)
+
+
 def test_a_viewer_launches_nothing_and_the_refusal_is_on_record(web):
     before = len(web.workspace.instance.get_runs())
     answer = query(web.logged_in("victor"), LAUNCH, launch_parameters())
