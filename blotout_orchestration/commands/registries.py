@@ -42,7 +42,7 @@ class Commands:
     def add(self, path: Path) -> None:
         """Take the definitions of a file, all or none."""
         settings = current_settings()
-        found = self._read_file(settings, path)
+        found = self._read_file(path)
         changes = self.put(settings, found.definitions)
         for note in [*found.notes, *self._missing(settings, found.definitions)]:
             typer.secho(f"warning: {note}", fg=typer.colors.YELLOW, err=True)
@@ -101,15 +101,15 @@ class Commands:
         settings = current_settings()
         path = Path(name_or_file)
         if path.suffix.lower() in FILE_ENDINGS:
-            definitions: Iterable[Any] = self._read_file(settings, path).definitions
+            definitions: Iterable[Any] = self._read_file(path).definitions
         else:
             definitions = [self._one(settings, name_or_file)]
         for definition in definitions:
             for line in self.hooks.probe(settings, definition):
                 echo(line)
 
-    def _read_file(self, settings: Settings, path: Path) -> DefinitionFile[Any]:
-        return self.read(path, lambda definition: self.hooks.problems(settings, definition))
+    def _read_file(self, path: Path) -> DefinitionFile[Any]:
+        return self.read(path, self.hooks.problems)
 
     def _missing(self, settings: Settings, definitions: Iterable[Any]) -> list[str]:
         from blotout_orchestration.commands.registry_hooks import missing_secrets

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from blotout_orchestration.errors import BlotoutError
@@ -24,23 +23,23 @@ if TYPE_CHECKING:
 class Hooks:
     """A domain's part in the commands of its registry.
 
-    `check(settings, definition)` connects to nothing and raises DefinitionError, or another BlotoutError, for
+    `check(definition)` connects to nothing and raises DefinitionError, or another BlotoutError, for
     what the domain cannot use; `probe(settings, definition)` connects, writes nothing, and gives lines.
     """
 
-    check: Callable[[Settings, Any], object]
+    check: Callable[[Any], object]
     probe: Callable[[Settings, Any], Sequence[str]]
 
-    def problems(self, settings: Settings, definition: Any) -> Sequence[Problem]:
+    def problems(self, definition: Any) -> Sequence[Problem]:
         """What the domain finds wrong in a definition."""
         try:
-            self.check(settings, definition)
+            self.check(definition)
         except DefinitionError as error:
             return [problem for _, problem in error.problems]
-        except SecretError:
-            return []
         except BlotoutError as error:
-            return [Problem("definition", " ".join(str(error).split()))]
+            # The first of several lines is a heading.
+            lines = str(error).splitlines()
+            return [Problem(definition.name, line.strip()) for line in lines[1:] or lines]
         return []
 
 
@@ -59,18 +58,19 @@ def missing_secrets(settings: Settings, definition: Any) -> list[str]:
     return lines
 
 
-def _check_pipeline(settings: Settings, pipeline: Pipeline) -> None:
-    from blotout_orchestration.elt.sources import open_source
+def _check_pipeline(pipeline: Pipeline) -> None:
+    from blotout_orchestration.elt.definition import check
 
-    open_source(settings, pipeline)
+    check(pipeline)
 
 
 def _probe_pipeline(settings: Settings, pipeline: Pipeline) -> Sequence[str]:
-    probe = import_module("blotout_orchestration.elt.probe").probe
-    return [str(line) for line in probe(settings, pipeline)]
+    from blotout_orchestration.elt.probe import probe
+
+    return [f"{pipeline.name}: nothing was written", *probe(settings, pipeline)]
 
 
-def _check_channel(_settings: Settings, channel: Channel) -> None:
+def _check_channel(channel: Channel) -> None:
     from blotout_orchestration.activation.definition import understand
 
     understand(channel)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from blotout_orchestration.lake import Lake
 from blotout_orchestration.platform.database.audit import entries
 from blotout_orchestration.platform.registry import CHANNELS, PIPELINES
 from blotout_orchestration.settings import Settings
+from tests.activation.helpers import people, person
 
 ORDERS = """
 name: orders
@@ -172,3 +175,42 @@ def test_a_database_that_is_down_is_told_without_its_password(blotout, home, wri
     assert result.exit_code == 1
     assert "PLATFORM_DATABASE" in result.stderr
     assert "hunter2" not in result.output
+
+
+def test_a_pipeline_is_tried_out_before_it_is_added_and_nothing_is_written(blotout, home, write, tmp_path):
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "people.csv").write_text("id,email\n1,ada@example.com\n2,bob@example.com\n")
+    definition = f"""
+        name: people
+        type: filesystem
+        connection: {{location: {files}}}
+        streams: [{{name: people, options: {{glob: "*.csv"}}}}]
+        """
+    path = write(dedent(definition))
+    tried = ok(blotout("pipelines", "test", path))
+    assert "2 rows read" in tried
+    assert "ada@example.com" not in tried
+    assert PIPELINES.log(home) == []
+    ok(blotout("pipelines", "add", path))
+    assert ok(blotout("pipelines", "test", "people")) == tried
+    assert not (home.blotout_home / "lake").exists()
+
+
+def test_a_channel_is_tried_out_and_nothing_is_sent(blotout, home, write):
+    people(Lake(home), [person("ada"), person("bob")])
+    path = write(VIPS.replace("audience: high_value", "audience: model:people"))
+    tried = ok(blotout("channels", "test", path))
+    assert "nothing was sent" in tried
+    assert "2 rows of the audience; 2 to create" in tried
+    assert "ada@example.com" not in tried
+    assert not list(home.blotout_home.glob("lake/outbound/**/*.*"))
+
+
+def test_a_source_that_cannot_be_reached_is_told_without_its_password(blotout, home, write):
+    path = write(ORDERS.replace("host: db", "host: 127.0.0.1, port: 1"))
+    result = blotout("pipelines", "test", path)
+    assert result.exit_code == 1
+    assert "orders" in result.stderr
+    assert "hunter2" not in result.output
+    assert "Traceback" not in result.output

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from blotout_orchestration.settings import Settings
 
 SECONDS_BETWEEN_TICKS = 20
-DUE_TAG = "blotout/due"
-"""When the run was due, UTC."""
 
 
 class SecondRunError(BlotoutError):
@@ -66,7 +64,7 @@ def _sensor(settings: Settings, registry: Registry[Any], partitions: str, job: s
         job_name=job,
         minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=DefaultSensorStatus.RUNNING,
-        description=f"Keeps the partitions `{partitions}` in step with `{registry.table_name}`, and runs each "
+        description=f"Keeps the partitions {partitions} in step with {registry.table_name}, and runs each "
         "key at its own time (UTC), one run a key at a time. It removes no partition unless the registry says "
         "that the key was removed.",
     )
@@ -98,9 +96,7 @@ def _result(tick: Tick, partitions: str, job: str) -> SensorResult:
     if tick.remove:
         requests.append(DeleteDynamicPartitionsRequest(partitions, list(tick.remove)))
     runs = [
-        RunRequest(
-            run_key=f"{job}:{key}:{due.isoformat()}", partition_key=key, tags={DUE_TAG: due.isoformat()}
-        )
+        RunRequest(run_key=f"{job}:{key}:{due.isoformat()}", partition_key=key)
         for key, due in tick.runs.items()
     ]
     return SensorResult(
