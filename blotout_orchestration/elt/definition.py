@@ -7,7 +7,7 @@ platform/registry; what a connection consists of is said by each source.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,7 +15,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     ValidationError,
     field_validator,
     model_validator,
@@ -23,6 +22,7 @@ from pydantic import (
 
 from blotout_orchestration.elt.contract import AD_SPEND, CRM_PROFILES, OFFLINE_EVENTS
 from blotout_orchestration.elt.expressions import parse_expression
+from blotout_orchestration.elt.moments import moment, same_kind
 from blotout_orchestration.errors import UsageError
 from blotout_orchestration.lake import TableSpec
 from blotout_orchestration.platform.naming import snake_case
@@ -88,7 +88,7 @@ class Stream(_Strict):
     write: Write | None = None
     primary_key: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     cursor: str | None = None
-    start: JsonValue | datetime = None
+    start: Annotated[Any, BeforeValidator(moment)] = None
     lag: timedelta = timedelta(0)
     deleted_column: str | None = None
     replace_by: str | None = None
@@ -183,7 +183,7 @@ def streams_of(pipeline: Pipeline, offered: Mapping[str, Mapping[str, Any]]) -> 
         payload = pipeline.payload
         values.setdefault("contract", payload.schema_contract)
         if payload.backfill_from is not None:
-            values.setdefault("start", payload.backfill_from)
+            values["start"] = same_kind(payload.backfill_from, values.get("start"))
         if values.get("sync") == "incremental" and values.get("primary_key"):
             values.setdefault("lag", payload.lag_seconds)
         try:

@@ -16,10 +16,17 @@ from typing import Any
 
 from blotout_orchestration.elt.definition import Stream
 from blotout_orchestration.elt.messages import ExtractError, readable
+from blotout_orchestration.elt.moments import is_day, same_kind
 from blotout_orchestration.elt.sources import Source, Window
 from blotout_orchestration.platform.runs import WORKER_TAG, worker_is_gone, worker_of_this_process
 
 SOURCE = "elt"
+PROVIDER = "blotout"
+DLT_SETTINGS = {
+    "runtime": {"dlthub_telemetry": False, "log_level": "CRITICAL"},
+    # Batches of other types go to a file of their own; conform.py brings them together.
+    "data_writer": {"arrow_concat_promote_options": "default"},
+}
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,11 @@ def extract(
     import dlt
     from dlt.common.json import json as dlt_json
 
-    dlt.config["runtime.dlthub_telemetry"] = False
-    dlt.config["runtime.log_level"] = "CRITICAL"
-    # Batches of other types go to a file of their own; conform.py brings them together.
-    dlt.config["data_writer.arrow_concat_promote_options"] = "default"
+    _settle_dlt()
     before = dlt_json.typed_loads(state) if state else {}
     if since is not None:
-        window = replace(window, start=since)
+        example = _cursor(before, window.cursor)
+        window = replace(window, start=same_kind(since, window.start if example is None else example))
     pipeline = dlt.pipeline(
         "stream",
         pipelines_dir=str(folder / "dlt"),
@@ -75,7 +80,7 @@ def extract(
         ),
         dataset_name="staging",
     )
-    window = replace(window, lag_in_days=_is_day(_cursor(before, window.cursor) or window.start))
+    window = replace(window, lag_in_days=is_day(_cursor(before, window.cursor) or window.start))
     if before and since is None and window.cursor:
         with pipeline.managed_state() as pipeline_state:
             resources = {name: _with_window(one, window) for name, one in before.items()}
@@ -103,6 +108,20 @@ def extract(
     )
 
 
+def _settle_dlt() -> None:
+    """Make dlt read nothing but this: by itself it takes any variable named like one of its fields.
+
+    A variable `REFRESH` or `DATASET_NAME` of the deployment would change a load, or stop it.
+    """
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.providers import CustomLoaderDocProvider
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    context = Container()[PluggableRunContext].providers
+    if [provider.name for provider in context.providers] != [PROVIDER]:
+        context.providers = [CustomLoaderDocProvider(PROVIDER, lambda: DLT_SETTINGS)]
+
+
 def _files(pipeline: Any, stream: Stream) -> tuple[Path, ...]:
     """The stream's Parquet files, in the order in which they were written."""
     found: list[Path] = []
@@ -123,10 +142,6 @@ def _cursor(state: dict[str, Any], cursor: str | None) -> Any:
         if found is not None:
             return found
     return None
-
-
-def _is_day(value: Any) -> bool:
-    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 def _with_window(state: dict[str, Any], window: Window) -> dict[str, Any]:

@@ -5,13 +5,12 @@ Belongs here: pure functions on one JSON record. Lists stay lists; the lake keep
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
 from typing import Any
 
+from blotout_orchestration.elt.moments import moment
+
 TYPES = ("long", "double", "date", "timestamp")
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 
 
 def flat(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,22 +22,6 @@ def flat(record: Mapping[str, Any]) -> dict[str, Any]:
         else:
             found[str(key)] = value
     return found
-
-
-def moment(value: Any) -> Any:
-    """An ISO 8601 text as a date or a moment in UTC; anything else as it is.
-
-    Cursors are compared as moments: as texts `09:00+02:00` would stand after `08:00Z`.
-    """
-    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-        return value
-    try:
-        if len(value) == 10:
-            return date.fromisoformat(value)
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        return value
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def typed(value: Any, kind: str) -> Any:
