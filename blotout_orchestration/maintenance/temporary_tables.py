@@ -60,8 +60,8 @@ def all_tables(lake: Lake) -> list[TemporaryTable]:
     return sorted(found, key=lambda table: table.full_name)
 
 
-def _of_lake(lake: Lake) -> Iterator[TemporaryTable]:
-    for item in lake_tables(lake):
+def _of_lake(lake: Lake, wanted: tuple[str, ...] = ("*",)) -> Iterator[TemporaryTable]:
+    for item in lake_tables(lake, wanted):
         if item.table is None:
             continue
         schema, _, name = item.identifier.rpartition(".")
@@ -144,11 +144,9 @@ class Remover:
 
     def _present(self, item: PlanItem) -> list[TemporaryTable]:
         place, schema, name = (item.details[key] for key in ("place", "schema", "name"))
-        return [
-            table
-            for table in all_tables(self._lake)
-            if (table.place, table.schema, table.name) == (place, schema, name)
-        ]
+        in_lake = place == LAKE
+        found = _of_lake(self._lake, (f"{schema}.{name}".lower(),)) if in_lake else all_tables(self._lake)
+        return [table for table in found if (table.place, table.schema, table.name) == (place, schema, name)]
 
     def recheck(self, item: PlanItem) -> str | None:
         """Why it stays: it is gone, was changed since the plan was made, or the schema is not empty."""
