@@ -17,7 +17,7 @@ DUPLICATES = "duplicate_events"
 
 
 def analytics_checks(lake: Lake) -> list[AssetChecksDefinition]:
-    """Credit = revenue for every data-driven model; an event id stands for one event."""
+    """Credit = revenue for every data-driven model; an event id stands for one event (embedded warehouse)."""
 
     @asset_check(
         asset=ATTRIBUTION_DATA_DRIVEN.name,
@@ -46,6 +46,8 @@ def analytics_checks(lake: Lake) -> list[AssetChecksDefinition]:
             metadata=found,
         )
 
+    if lake.settings.warehouse != "duckdb":
+        return [credit_is_revenue]
     return [credit_is_revenue, event_ids_keep_their_content]
 
 

@@ -98,6 +98,7 @@ def test_ten_killed_ticks_end_like_an_undisturbed_one(tmp_path: Path) -> None:
     undisturbed = deployment(tmp_path / "undisturbed", store)
     land(undisturbed, [store / "requests"])
     seconds = run_to_the_end(tmp_path / "undisturbed")
+    assert "START sql" not in said(tmp_path / "undisturbed"), "dbt's own lines drown those of the steps"
     expected = all_tables(undisturbed)
     for name in ("core_events", "id_edges", "sessions", "attribution", "attribution_data_driven"):
         assert expected[name], f"{name} is empty: nothing is compared"
