@@ -20,7 +20,7 @@ class LargeChangeError(BlotoutError):
 def check_change(settings: Settings, definition: Definition, counts: Counts) -> None:
     """Raises LargeChangeError when the audience is empty or shrank by more than its share."""
     name = definition.name
-    if counts.source_rows == 0 and counts.held > 0 and definition.mode != "delete":
+    if counts.source_rows == 0 and counts.removals > 0:
         raise LargeChangeError(
             f"{name}: the audience is empty ({counts.withheld} rows withheld), and the destination holds"
             f" {counts.held} people of us; nothing was sent: {HOW}"

@@ -49,10 +49,13 @@ def load_ledger(lake: Lake, connection: Any, channel: str, below: int | None = N
     )
 
 
-def next_version(connection: Any) -> int:
-    """Number of the sync that is about to begin, from the table `ledger`."""
+def next_version(connection: Any, now: datetime) -> int:
+    """Number of the sync that is about to begin: above all in the table `ledger`, and the time in milliseconds.
+
+    Idempotency keys carry it: after a reset of the ledger no number must come again.
+    """
     rows = connection.execute("select coalesce(max(version), 0) + 1 from ledger").fetchall()
-    return int(rows[0][0])
+    return max(int(rows[0][0]), int(now.timestamp() * 1000))
 
 
 def count_held(connection: Any) -> int:

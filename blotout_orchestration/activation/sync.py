@@ -119,19 +119,28 @@ class _Sync:
                 self.lake, staging.connection, self.workspace, channel, self.clock, self.progress
             )
             sync_id = unused_sync_id(self.lake, self.definition.name, run_id)
+            load_ledger(self.lake, staging.connection, self.definition.name)
+            version = next_version(staging.connection, self.clock.now())
             if reset:
                 forget_ledger(self.lake, self.definition.name, sync_id)
-            load_ledger(self.lake, staging.connection, self.definition.name)
-            return self._record(staging, channel, sync_id, confirmed, replay, recovered)
+                load_ledger(self.lake, staging.connection, self.definition.name)
+            return self._record(staging, channel, sync_id, version, confirmed, replay, recovered)
         finally:
             staging.close()
 
     def _record(
-        self, staging: Staging, channel: Channel, sync_id: str, confirmed: bool, replay: bool, recovered: int
+        self,
+        staging: Staging,
+        channel: Channel,
+        sync_id: str,
+        version: int,
+        confirmed: bool,
+        replay: bool,
+        recovered: int,
     ) -> SyncReport:
         """Send, and bring the journal into the lake however that ends."""
         connection = staging.connection
-        started, version = self.clock.now().isoformat(), next_version(connection)
+        started = self.clock.now().isoformat()
         path = self.workspace.journal(sync_id)
         journal = Journal(path)
         counts, begun, delivery = _NOTHING, False, None

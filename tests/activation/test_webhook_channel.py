@@ -55,6 +55,22 @@ def test_a_value_that_returns_is_sent_again_under_another_key(lake, receiver, to
     assert [values["first_name"] for _, _, values in receiver.log] == ["Ada", "Augusta", "Ada"]
 
 
+def test_after_a_reset_everything_is_applied_again(lake, receiver, to_receiver, sync):
+    people(lake, [person("ada")])
+    sync(to_receiver(), "first")
+    receiver.rows.clear()
+    assert sync(to_receiver(), "second", reset=True).creates == 1
+    assert receiver.emails() == {"ada@example.com"}
+
+
+def test_an_empty_audience_of_mode_upsert_removes_nobody_and_needs_no_word(lake, receiver, to_receiver, sync):
+    people(lake, [person("ada")])
+    sync(to_receiver("upsert"), "first")
+    people(lake, [])
+    assert sync(to_receiver("upsert"), "second").state == "succeeded"
+    assert receiver.emails() == {"ada@example.com"}
+
+
 def test_named_rows_are_rejected_and_the_others_accepted(lake, receiver, to_receiver, sync):
     receiver.rejecting = {"bad@example.com"}
     people(lake, [person("ada"), person("bad"), person("bob")])
