@@ -32,39 +32,59 @@ class Deduplicated:
     duplicates: dict[Any, int]
 
 
+def later_deliveries(connection: Any, relation: str) -> pa.Table:
+    """Deliveries of an event of an hour behind the first: event_row, arrival_hour, is_duplicate.
+
+    `relation` holds `event_row`, arrival_hour, event_id, content_hash and the columns of ARRIVAL_ORDER. A later
+    delivery with the same content is a duplicate, to be dropped and counted; with other content a collision.
+    """
+    order = ", ".join(f"k.{name}" for name in ARRIVAL_ORDER)
+    return connection.sql(f"""
+        with repeated as (
+          select arrival_hour, event_id from {relation} group by all having count(*) > 1
+        ), ranked as (
+          select k.arrival_hour, k.event_row, k.content_hash, row_number() over delivery as nth,
+            first_value(k.content_hash) over delivery as first_hash
+          from {relation} k join repeated r using (arrival_hour, event_id)
+          window delivery as (partition by k.arrival_hour, k.event_id order by {order})
+        )
+        select event_row, arrival_hour, content_hash = first_hash as is_duplicate from ranked where nth > 1
+        order by event_row
+        """).to_arrow_table()
+
+
+def count_by_hour(later: pa.Table) -> dict[Any, int]:
+    """How many duplicates each arrival hour had among later deliveries."""
+    duplicates = later.filter(later["is_duplicate"]).group_by("arrival_hour").aggregate([([], "count_all")])
+    return {row["arrival_hour"]: row["count_all"] for row in duplicates.to_pylist()}
+
+
+def collisions(rows: pa.Table) -> pa.Table:
+    """Events that collided (`KERNEL_SCHEMA` columns, at least those of bad_events) as rows of bad_events."""
+    for name, text in (("reason", COLLISION), ("detail", COLLISION_DETAIL)):
+        rows = rows.append_column(name, pa.repeat(pa.scalar(text), rows.num_rows))
+    return refused(rows)
+
+
 def deduplicate(connection: Any, good: pa.Table, bad: pa.Table) -> Deduplicated:
-    """Keep the first delivery of each event of an hour.
+    """Keep the first delivery of each event of an hour, of rows in memory (`KERNEL_SCHEMA`, bad_events).
 
     A later one with the same content is dropped and counted; with other content it goes to bad_events.
     """
+    numbers = pa.array(range(good.num_rows), pa.int64())
     keys = good.select(["arrival_hour", "event_id", "content_hash", *ARRIVAL_ORDER])
-    keys = keys.append_column("row", pa.array(range(good.num_rows), pa.int64()))
-    connection.register("keys", keys)
-    order = ", ".join(f"k.{name}" for name in ARRIVAL_ORDER)
-    later = connection.sql(f"""
-        with repeated as (
-          select arrival_hour, event_id from keys group by all having count(*) > 1
-        ), ranked as (
-          select k.arrival_hour, k."row", k.content_hash, row_number() over delivery as nth,
-            first_value(k.content_hash) over delivery as first_hash
-          from keys k join repeated r using (arrival_hour, event_id)
-          window delivery as (partition by k.arrival_hour, k.event_id order by {order})
-        )
-        select "row", arrival_hour, content_hash = first_hash as is_duplicate from ranked where nth > 1
-        """).to_arrow_table()
+    connection.register("keys", keys.append_column("event_row", numbers))
+    later = later_deliveries(connection, "keys")
     connection.unregister("keys")
+    names = CORE_EVENTS.arrow_schema.names
     if later.num_rows == 0:
-        return Deduplicated(good.select(CORE_EVENTS.arrow_schema.names), bad, {})
-    duplicate_rows = later.filter(later["is_duplicate"])
-    collided = good.take(later.filter(pc.invert(later["is_duplicate"]))["row"].sort())
-    collided = collided.append_column("reason", pa.repeat(pa.scalar(COLLISION), collided.num_rows))
-    collided = collided.append_column("detail", pa.repeat(pa.scalar(COLLISION_DETAIL), collided.num_rows))
-    stays = pc.invert(pc.is_in(pa.array(range(good.num_rows), pa.int64()), later["row"]))
-    counted = duplicate_rows.group_by("arrival_hour").aggregate([("row", "count")]).to_pylist()
+        return Deduplicated(good.select(names), bad, {})
+    collided = good.take(later.filter(pc.invert(later["is_duplicate"]))["event_row"])
+    stays = pc.invert(pc.is_in(numbers, later["event_row"]))
     return Deduplicated(
-        good.filter(stays).select(CORE_EVENTS.arrow_schema.names),
-        pa.concat_tables([bad, refused(collided)]) if collided.num_rows else bad,
-        {row["arrival_hour"]: row["row_count"] for row in counted},
+        good.filter(stays).select(names),
+        pa.concat_tables([bad, collisions(collided)]) if collided.num_rows else bad,
+        count_by_hour(later),
     )
 
 
@@ -99,8 +119,13 @@ def figures(connection: Any, core: Any, bad: Any) -> dict[Any, dict[str, Any]]:
     connection.register("core", core)
     connection.register("bad", bad)
     try:
-        rows = connection.sql(FIGURES).to_arrow_table().to_pylist()
+        return figures_of_views(connection)
     finally:
         connection.unregister("core")
         connection.unregister("bad")
+
+
+def figures_of_views(connection: Any) -> dict[Any, dict[str, Any]]:
+    """`figures` of the connection's own views `core` and `bad`."""
+    rows = connection.sql(FIGURES).to_arrow_table().to_pylist()
     return {row.pop("arrival_hour"): row for row in rows}

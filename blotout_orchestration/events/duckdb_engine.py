@@ -1,37 +1,145 @@
-"""The engine in process: reader, kernel and de-duplication for a batch of hours that fits in memory."""
+"""The engine in process: reader, kernel and de-duplication for a batch of hours that fits in memory.
+
+Belongs here: the order of things, and the Parquet files of core_events. DuckDB writes them itself, below the
+table's own data folder, where no reader looks until the commit adds them; what a killed attempt leaves there
+is swept with the other unreferenced files.
+"""
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import fs as pafs
 
 from blotout_orchestration.events.batches import HourFiles, HourRows
-from blotout_orchestration.events.deduplication import deduplicate, figures
-from blotout_orchestration.events.kernel import connect, flatten_lines
+from blotout_orchestration.events.contract import CORE_EVENTS
+from blotout_orchestration.events.deduplication import (
+    ARRIVAL_ORDER,
+    collisions,
+    count_by_hour,
+    figures_of_views,
+    later_deliveries,
+)
+from blotout_orchestration.events.enrichment import RAW, enrich
+from blotout_orchestration.events.kernel import connect, load_lines, refused_lines
 from blotout_orchestration.events.reader import LINES_SCHEMA, Chunk, read_chunks
+from blotout_orchestration.lake.layers import filesystem
+from blotout_orchestration.lake.tables import DUCKDB_TYPES
 
 _BATCH_ROWS = 8192
 """Lines handed to DuckDB at once: small files are put together, or each would be a tiny vector of its own."""
 
 
-def flatten_batch(landing: str, hours: list[HourFiles]) -> HourRows:
-    """Rows of the hours' files, de-duplicated, in memory."""
+def flatten_batch(landing: str, hours: list[HourFiles], target: str | None) -> HourRows:
+    """Rows of the hours' files, de-duplicated; those of core_events in Parquet files below `target`.
+
+    Without a target nothing is written: only the counts and the bad events are found.
+    """
     connection = connect()
     lines = _Lines(read_chunks(landing, [(hour.hour, hour.files) for hour in hours]))
     try:
-        flattened = flatten_lines(
-            connection, pa.RecordBatchReader.from_batches(LINES_SCHEMA, lines.record_batches())
-        )
+        load_lines(connection, pa.RecordBatchReader.from_batches(LINES_SCHEMA, lines.record_batches()))
     except Exception as error:
         raise lines.failure or error from None
-    bad = pa.concat_tables([*lines.bad, flattened.bad])
-    found = flattened.good.num_rows + bad.num_rows
-    result = deduplicate(connection, flattened.good, bad)
-    counts = figures(connection, result.core, result.bad)
+    bad = [*lines.bad, refused_lines(connection)]
+    found = sum(table.num_rows for table in lines.bad) + _number(connection, "select count(*) from flattened")
+    connection.execute(
+        f"""create temporary view keys as
+            select rowid as event_row, arrival_hour, event_id, content_hash, {", ".join(ARRIVAL_ORDER)}
+            from flattened where reason is null"""
+    )
+    later = later_deliveries(connection, "keys")
+    if later.num_rows:
+        bad.append(_collided(connection, later))
+    connection.register("later", later)
+    connection.execute(
+        f"""create temporary view core as
+            select {", ".join(_FIGURED)} from flattened
+            where reason is null {_first_deliveries(later, "rowid")}"""
+    )
+    connection.register("bad", pa.concat_tables(bad))
+    counts = figures_of_views(connection)
+    files = [] if target is None else _write(connection, target, later)
     connection.close()
-    return HourRows(found, result.core, result.bad, Counter(result.duplicates), counts)
+    return HourRows(
+        found=found,
+        bad=pa.concat_tables(bad),
+        duplicates=Counter(count_by_hour(later)),
+        figures=counts,
+        core_files=files,
+    )
+
+
+_FIGURED = ("arrival_hour", "additional_data", "type_conflicts", "event_datetime")
+
+
+def _number(connection: Any, query: str) -> int:
+    return int(connection.execute(query).fetchone()[0])
+
+
+def _first_deliveries(later: pa.Table, row: str) -> str:
+    return f"and {row} not in (select event_row from later)" if later.num_rows else ""
+
+
+def _collided(connection: Any, later: pa.Table) -> pa.Table:
+    connection.register("collided", later.filter(pc.invert(later["is_duplicate"])))
+    rows = connection.sql(
+        f"""select arrival_hour, landing_file, landing_line, landing_index, {RAW}
+            from flattened semi join collided on flattened.rowid = collided.event_row order by flattened.rowid"""
+    ).to_arrow_table()
+    connection.unregister("collided")
+    return collisions(rows)
+
+
+def _write(connection: Any, target: str, later: pa.Table) -> list[str]:
+    """One Parquet file a day of arrival: a data file must lie in one partition of the table."""
+    enrich(connection)
+    days = connection.execute(
+        "select distinct date_trunc('day', arrival_hour) from core order by 1"
+    ).fetchall()
+    # Typed as in the contract: the kernel has columns of DuckDB's own type JSON, which Parquet knows apart.
+    columns = ", ".join(
+        f"{item.name}::{DUCKDB_TYPES[item.type]} as {item.name}" for item in CORE_EVENTS.columns
+    )
+    store, folder = filesystem(target)
+    files = []
+    for (day,) in days:
+        end = day + timedelta(days=1)
+        name = f"{day.astimezone(UTC):%Y-%m-%d}.parquet"
+        query = f"""
+            select {columns} from enriched
+            where arrival_hour >= timestamptz '{day.isoformat()}' and arrival_hour < timestamptz '{end.isoformat()}'
+            {_first_deliveries(later, "event_row")}"""
+        _copy(connection, query, store, f"{folder}/{name}")
+        files.append(f"{target}/{name}")
+    return files
+
+
+def _copy(connection: Any, query: str, store: pafs.FileSystem, path: str) -> None:
+    """Write a query's rows to a Parquet file of a store; DuckDB itself knows local files only."""
+    store.create_dir(path.rpartition("/")[0], recursive=True)
+    if isinstance(store, pafs.LocalFileSystem):
+        _copy_to_local(connection, query, path)
+        return
+    with tempfile.TemporaryDirectory(prefix="blotout-flatten-") as folder:
+        local = str(Path(folder) / "rows.parquet")
+        _copy_to_local(connection, query, local)
+        pafs.copy_files(local, path, pafs.LocalFileSystem(), store)
+
+
+def _copy_to_local(connection: Any, query: str, path: str) -> None:
+    quoted = path.replace("'", "''")
+    # Level 1 as pyiceberg writes: level 3 takes more CPU for files a few per cent smaller.
+    connection.execute(
+        f"copy ({query}) to '{quoted}' (format parquet, compression zstd, compression_level 1)"
+    )
 
 
 class _Lines:

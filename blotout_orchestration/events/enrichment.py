@@ -1,145 +1,128 @@
 """From the kernel's columns to the contract's: what is parsed in Python, on distinct values only.
 
 Belongs here: choosing between body, header and cookie, and joining parsed user agents, URLs, channels and
-countries back to the rows. The parsers are in user_agents.py, urls.py, channels.py and countries.py.
+countries back to the rows, inside DuckDB: no row passes through Python. The parsers are in user_agents.py,
+urls.py, channels.py and countries.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from blotout_orchestration.events.channels import channel_of, parse_referrer
 from blotout_orchestration.events.contract import CORE_EVENTS, PROCESSOR_VERSION
 from blotout_orchestration.events.countries import country_of_address, named_country
-from blotout_orchestration.events.urls import CLICK_IDS, UTM, parse_page, parse_search
+from blotout_orchestration.events.urls import CLICK_IDS, UTM, Page, parse_page, parse_search
 from blotout_orchestration.events.user_agents import Device, parse_user_agent
 
 RAW = "raw"
 """Column beside the contract's: the event as sent, needed until collisions are known."""
 KERNEL_SCHEMA = CORE_EVENTS.arrow_schema.append(pa.field(RAW, pa.string()))
-_ANDROID_PLATFORM_CODES = frozenset({11})
-_IOS_PLATFORM_CODES = frozenset({14, 15})
+Key = tuple[Any, ...]
 
 
-class Distinct:
-    """The distinct combinations of some columns, and the way back to the rows."""
+def enrich(connection: Any) -> None:
+    """Over the kernel's table `flattened` make the view `enriched`: good events as `KERNEL_SCHEMA` columns.
 
-    def __init__(self, columns: Sequence[pa.ChunkedArray | pa.Array]) -> None:
-        codes: np.ndarray[Any, Any] | None = None
-        dictionaries: list[list[Any]] = []
-        for column in columns:
-            array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-            encoded = array.dictionary_encode(null_encoding="encode")
-            dictionaries.append(encoded.dictionary.to_pylist())
-            part = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-            codes = part if codes is None else codes * max(1, len(dictionaries[-1])) + part
-        assert codes is not None
-        values, self._rows = np.unique(codes, return_inverse=True)
-        self.combinations: list[tuple[Any, ...]] = []
-        for value in values.tolist():
-            combination: list[Any] = []
-            for dictionary in reversed(dictionaries):
-                value, index = divmod(value, max(1, len(dictionary)))
-                combination.append(dictionary[index])
-            self.combinations.append(tuple(reversed(combination)))
-
-    def spread(self, values: list[Any], kind: pa.DataType) -> pa.Array:
-        """One value a combination, back on the rows."""
-        return pa.array(values, kind).take(pa.array(self._rows))
-
-
-def enrich(rows: pa.Table) -> pa.Table:
-    """Good events of the kernel as `KERNEL_SCHEMA` rows, in the same order."""
-    columns: dict[str, pa.Array | pa.ChunkedArray] = {name: rows[name] for name in rows.column_names}
-    columns["processor_version"] = pa.repeat(pa.scalar(PROCESSOR_VERSION), rows.num_rows)
-    columns["user_id"] = pc.coalesce(rows["user_id_in_body"], rows["trends_user_id"], rows["edgetag_user_id"])
-    columns["user_agent"] = pc.coalesce(rows["user_agent_in_body"], rows["user_agent_in_headers"])
-    _add_device(columns)
-    _add_page(columns)
-    _add_source(columns)
-    _add_platform(columns)
-    country = Distinct([rows["country_named"], rows["forwarded_for"]])
-    columns["country"] = country.spread(
-        [named_country(named) or country_of_address(address) for named, address in country.combinations],
-        pa.string(),
+    The view has the column `event_row` besides, the row's number in `flattened`. Its order is not defined.
+    """
+    connection.execute(
+        """create or replace temporary view chosen as
+           select *, rowid as event_row, coalesce(user_agent_in_body, user_agent_in_headers) as user_agent
+           from flattened where reason is null"""
     )
-    return pa.table([columns[field.name] for field in KERNEL_SCHEMA], schema=KERNEL_SCHEMA)
-
-
-def _add_device(columns: dict[str, Any]) -> None:
-    agents = Distinct([columns["user_agent"]])
-    devices = [parse_user_agent(text) for (text,) in agents.combinations]
-    for index, name in enumerate(Device._fields):
-        kind = pa.bool_() if name == "is_bot" else pa.string()
-        columns[name] = agents.spread([device[index] for device in devices], kind)
-
-
-def _add_page(columns: dict[str, Any]) -> None:
-    urls = Distinct([columns["page_url"]])
-    pages = [parse_page(url) for (url,) in urls.combinations]
-    columns["page_host"] = urls.spread([page.host for page in pages], pa.string())
-    columns["page_path"] = urls.spread([page.path for page in pages], pa.string())
-    origin = urls.spread([page.origin for page in pages], pa.string())
-    query = urls.spread([page.query for page in pages], pa.string())
-    columns["headers_origin"] = pc.coalesce(_sent_origin(columns["origin"]), origin)
-    columns["application_name"] = pc.coalesce(columns["page_host"], columns["app_name"])
-    # Only the first event of a page may be a landing; later pages keep the landing's `search` in meta.
-    is_landing = pc.fill_null(pc.equal(columns["event_name"], "sdk_start"), False)
-    own_query = pc.if_else(is_landing, query, pa.scalar(None, pa.string()))
-    columns["search"] = pc.coalesce(columns["search_text"], own_query)
-
-
-def _sent_origin(origin: pa.ChunkedArray) -> Any:
-    """The `Origin` header; browsers send the text `null` where they hide it."""
-    return pc.if_else(pc.equal(origin, "null"), pa.scalar(None, pa.string()), origin)
-
-
-def _add_source(columns: dict[str, Any]) -> None:
-    searches = Distinct([columns["search"]])
-    found = [parse_search(text) for (text,) in searches.combinations]
-    for name in UTM + CLICK_IDS:
-        columns[f"search_{name}"] = searches.spread([values.get(name) for values in found], pa.string())
-    # EdgeTag keeps the click ids of earlier landings: good for identity, no evidence for the channel.
-    for name in ("gclid", "fbclid"):
-        columns[f"search_{name}"] = pc.coalesce(columns[f"search_{name}"], columns[f"stored_{name}"])
-    referrers = Distinct([columns["referrer_url"], columns["page_host"]])
-    parsed = [parse_referrer(url, host) for url, host in referrers.combinations]
-    for index, name in enumerate(("referrer_host", "referrer_medium", "referrer_source")):
-        columns[name] = referrers.spread([referrer[index] for referrer in parsed], pa.string())
-    landings = Distinct([columns["search"], columns["referrer_url"], columns["page_host"]])
-    columns["channel"] = landings.spread(
-        [channel_of(search, url, host) for search, url, host in landings.combinations], pa.string()
+    _look_up(connection, "agents", "chosen", ("user_agent",), _devices)
+    _look_up(connection, "pages", "chosen", ("page_url",), _pages)
+    _look_up(connection, "nations", "chosen", ("country_named", "forwarded_for"), _countries)
+    connection.execute(_LOCATED)
+    _look_up(connection, "landings", "located", ("search", "referrer_url", "page_host"), _landings)
+    names = ", ".join(KERNEL_SCHEMA.names)
+    connection.execute(
+        f"create or replace temporary view enriched as select event_row, {names} from ({_ENRICHED})"
     )
 
 
-def _add_platform(columns: dict[str, Any]) -> None:
-    has_page = pc.is_valid(columns["page_host"])
-    signs = Distinct(
-        [
-            has_page,
-            pc.is_valid(columns["origin"]),
-            columns["os_name"],
-            columns["platform_code"],
-            columns["os"],
-        ]
-    )
-    columns["platform"] = signs.spread([platform_of(*sign) for sign in signs.combinations], pa.string())
+_LOCATED = """
+    create or replace temporary view located as
+    select chosen.*, page_host, page_path, page_origin,
+      -- Only the first event of a page may be a landing; later pages keep the landing's `search` in meta.
+      coalesce(search_text, case when event_name = 'sdk_start' then page_query end) as search
+    from chosen left join pages on chosen.page_url = pages.key_page_url
+"""
+_ENRICHED = f"""
+    select located.* exclude (user_id_in_body), agents.*, landings.*, nations.country,
+      '{PROCESSOR_VERSION}' as processor_version,
+      coalesce(user_id_in_body, trends_user_id, edgetag_user_id) as user_id,
+      -- Browsers send the text `null` as the origin that they hide.
+      coalesce(nullif(origin, 'null'), page_origin) as headers_origin,
+      coalesce(page_host, app_name) as application_name,
+      -- EdgeTag keeps the click ids of earlier landings: good for identity, no evidence for the channel.
+      coalesce(landed_gclid, stored_gclid) as search_gclid,
+      coalesce(landed_fbclid, stored_fbclid) as search_fbclid,
+      lower(concat_ws(' ', os_name, os)) as systems,
+      case when page_host is not null or origin is not null then 'web'
+        when contains(systems, 'android') or platform_code = 11 then 'android'
+        when contains(systems, 'ios') or contains(systems, 'iphone') or contains(systems, 'ipados')
+          or platform_code in (14, 15) then 'ios'
+        else 'other' end as platform
+    from located
+    left join agents on user_agent is not distinct from key_user_agent
+    left join nations on country_named is not distinct from key_country_named
+      and forwarded_for is not distinct from key_forwarded_for
+    left join landings on search is not distinct from key_search
+      and referrer_url is not distinct from key_referrer_url and page_host is not distinct from key_page_host
+"""
 
 
-def platform_of(
-    has_page: bool, has_origin: bool, os_name: str | None, code: int | None, parsed_os: str | None
-) -> str:
-    """`web` for anything from a browser's page, else `android` or `ios` by system, code or user agent."""
-    if has_page or has_origin:
-        return "web"
-    systems = f"{os_name or ''} {parsed_os or ''}".lower()
-    if "android" in systems or code in _ANDROID_PLATFORM_CODES:
-        return "android"
-    if any(name in systems for name in ("ios", "iphone", "ipados")) or code in _IOS_PLATFORM_CODES:
-        return "ios"
-    return "other"
+def _look_up(
+    connection: Any,
+    name: str,
+    relation: str,
+    keys: tuple[str, ...],
+    parse: Callable[[list[Key]], dict[str, pa.Array]],
+) -> None:
+    """Make the table `name`: each distinct combination of the key columns, and what `parse` finds in it."""
+    distinct = connection.sql(f"select distinct {', '.join(keys)} from {relation}").to_arrow_table()
+    combinations = list(zip(*(distinct[key].to_pylist() for key in keys), strict=True))
+    columns: dict[str, Any] = {f"key_{key}": distinct[key] for key in keys}
+    connection.register("looked_up", pa.table({**columns, **parse(combinations)}))
+    connection.execute(f"create or replace temporary table {name} as from looked_up")
+    connection.unregister("looked_up")
+
+
+def _texts(values: Iterable[str | None]) -> pa.Array:
+    return pa.array(list(values), pa.string())
+
+
+def _devices(keys: list[Key]) -> dict[str, pa.Array]:
+    devices = [parse_user_agent(text) for (text,) in keys]
+    kinds = {name: pa.bool_() if name == "is_bot" else pa.string() for name in Device._fields}
+    return {name: pa.array([getattr(device, name) for device in devices], kinds[name]) for name in kinds}
+
+
+def _pages(keys: list[Key]) -> dict[str, pa.Array]:
+    pages = [parse_page(url) for (url,) in keys]
+    return {f"page_{name}": _texts(getattr(page, name) for page in pages) for name in Page._fields}
+
+
+def _countries(keys: list[Key]) -> dict[str, pa.Array]:
+    return {"country": _texts(named_country(named) or country_of_address(address) for named, address in keys)}
+
+
+def _landings(keys: list[Key]) -> dict[str, pa.Array]:
+    found = [parse_search(search) for search, _, _ in keys]
+    referrers = [parse_referrer(url, host) for _, url, host in keys]
+    stored = ("gclid", "fbclid")
+    return {
+        **{
+            f"{'landed' if name in stored else 'search'}_{name}": _texts(values.get(name) for values in found)
+            for name in UTM + CLICK_IDS
+        },
+        "referrer_host": _texts(referrer.host for referrer in referrers),
+        "referrer_medium": _texts(referrer.medium for referrer in referrers),
+        "referrer_source": _texts(referrer.source for referrer in referrers),
+        "channel": _texts(channel_of(*key) for key in keys),
+    }

@@ -189,7 +189,8 @@ def _rows(lake: Lake, batch: list[HourFiles], engine: Engine, attempt: str, say:
         return spark_engine.flatten_batch(lake, batch, attempt, say)
     from blotout_orchestration.events import duckdb_engine
 
-    return duckdb_engine.flatten_batch(lake.layer("landing"), batch)
+    target = f"{lake.ensure(CORE_EVENTS).location()}/data/{attempt}"
+    return duckdb_engine.flatten_batch(lake.layer("landing"), batch, target)
 
 
 def _results(batch: list[HourFiles], rows: HourRows, engine: Engine, seconds: float) -> list[HourResult]:

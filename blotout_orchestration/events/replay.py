@@ -75,7 +75,7 @@ def replay_bad(
     if dry_run:
         todo = [HourFiles(hour, landed[hour]) for hour in complete]
         for batch in batches(todo, BATCH_BYTES["duckdb"]):
-            rows = duckdb_engine.flatten_batch(lake.layer("landing"), batch)
+            rows = duckdb_engine.flatten_batch(lake.layer("landing"), batch, None)
             report.after.update(rows.bad["reason"].to_pylist())
     elif complete:
         _flatten_again(lake, complete, engine, run_id, progress)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blotout_orchestration.events.channels import channel_group, channel_of, find_source, parse_referrer
 from blotout_orchestration.events.countries import country_of_address, named_country
-from blotout_orchestration.events.urls import parse_page, parse_search
+from blotout_orchestration.events.urls import CLICK_IDS, UTM, parse_page, parse_search
 from blotout_orchestration.events.user_agents import parse_user_agent
 
 
@@ -83,6 +85,37 @@ def test_search_is_read_from_text_and_object_alike() -> None:
     assert parse_search('{"utm_source":"last","utm_campaign":"c d","gclid":1,"x":{}}') == as_text
 
 
+@given(
+    query=st.lists(
+        st.sampled_from(
+            [
+                "utm_source",
+                "gclid",
+                "UTM_Term",
+                "=",
+                "&",
+                "%20",
+                "%c3%a9",
+                "%ff",
+                "%",
+                "+",
+                ";",
+                "x",
+                "é",
+                "\0",
+            ]
+        ),
+        max_size=14,
+    ).map("".join)
+)
+def test_a_query_is_read_as_the_standard_library_reads_it(query: str) -> None:
+    pairs = parse_qsl(query, errors="replace")
+    expected = {name.strip().lower(): value.strip() for name, value in pairs if value.strip()}
+    assert parse_search("?" + query) == {
+        name: value for name, value in expected.items() if name in UTM + CLICK_IDS
+    }
+
+
 _TEXTS = st.one_of(
     st.none(),
     st.text(max_size=200),
@@ -107,6 +140,7 @@ _TEXTS = st.one_of(
 )
 
 
+@settings(deadline=None)  # the first look-up loads its rules
 @given(search=_TEXTS, referrer=_TEXTS, page=_TEXTS, agent=_TEXTS)
 def test_no_text_makes_a_parser_raise(
     search: str | None, referrer: str | None, page: str | None, agent: str | None
