@@ -22,10 +22,12 @@ from blotout_orchestration.settings import Settings
 from tests.activation.fakes.klaviyo import FakeKlaviyo
 from tests.activation.fakes.openapi import Contract, cut
 from tests.activation.helpers import people, person
-from tests.browser.dagster_ui import BLOTOUT, environment
+from tests.browser.dagster_ui import BLOTOUT, environment, graphql
 from tests.elt.shopify import TOKEN, Shop, copies, recorded, serving
 
 SECRETS = {"SHOP_DB_PASSWORD": "not checked by this server", "SHOPIFY_TOKEN": TOKEN, "KLAVIYO_KEY": "pk_test"}
+KEYS = {"elt/postgres": "shop_database", "elt/shopify": "toy_shop", "activation_ledger": "klaviyo_vips"}
+RUNS = "{ runsOrError { ... on Runs { results { jobName status tags { key value } } } } }"
 CUSTOMERS, ORDERS, MEMBERS = 1_200, 40, 25
 ROWS = f"""
 create table customers (id int primary key, email text, updated_at timestamptz);
@@ -84,6 +86,16 @@ def newcomer(home: Path, folder: Path, data: Path) -> Iterator[Newcomer]:
             path.write_text(yaml.safe_dump(definition, sort_keys=False))
             files.append((group, path))
         yield Newcomer(home, files, klaviyo)
+
+
+def states(address: str) -> dict[str, str]:
+    """State of the newest run of each key."""
+    found: dict[str, str] = {}
+    for run in graphql(address, RUNS)["runsOrError"]["results"]:
+        tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+        if "dagster/partition" in tags:
+            found.setdefault(tags["dagster/partition"], run["status"])
+    return found
 
 
 def _postgres(host: str) -> dict[str, Any]:

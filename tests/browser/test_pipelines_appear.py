@@ -11,12 +11,10 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.dagster_ui import browser_page, dagster_ui, free_port, graphql
-from tests.browser.newcomer import CUSTOMERS, MEMBERS, SECRETS, newcomer
+from tests.browser.newcomer import CUSTOMERS, KEYS, MEMBERS, SECRETS, newcomer, states
 
 pytestmark = [pytest.mark.browser, pytest.mark.heavy]
 LONGEST_MS = 300_000
-KEYS = {"elt/postgres": "shop_database", "elt/shopify": "toy_shop", "activation_ledger": "klaviyo_vips"}
-RUNS = "{ runsOrError { ... on Runs { results { jobName status tags { key value } } } } }"
 CODE = "{ workspaceOrError { ... on Workspace { locationEntries { updatedTimestamp } } } }"
 
 
@@ -25,16 +23,6 @@ def page() -> Iterator[Page]:
     with browser_page() as opened:
         opened.set_default_timeout(30_000)
         yield opened
-
-
-def states(address: str) -> dict[str, str]:
-    """State of the newest run of each key."""
-    found: dict[str, str] = {}
-    for run in graphql(address, RUNS)["runsOrError"]["results"]:
-        tags = {tag["key"]: tag["value"] for tag in run["tags"]}
-        if "dagster/partition" in tags:
-            found.setdefault(tags["dagster/partition"], run["status"])
-    return found
 
 
 def test_three_commands_and_the_pipelines_are_there_and_green(page, tmp_path, real_data: Path, monkeypatch):

@@ -128,6 +128,21 @@ def test_a_row_that_cannot_be_read_hides_no_other(registry_settings):
     assert PIPELINES.contents(registry_settings).broken == {}
 
 
+def test_a_row_that_the_original_platform_appends_is_understood(registry_settings):
+    schedule = {"basicSchedule": {"units": 1, "timeUnit": "hours"}}
+    payload = {
+        "syncCatalog": {"streams": [{"stream": {"name": "a"}, "config": {"syncMode": "full_refresh"}}]}
+    }
+    put_row(registry_settings, "orders", NOW, connectionId="0f8c", scheduleData=schedule, **payload)
+    put_row(registry_settings, "cron", NOW, scheduleData={"cron": {"cronExpression": "0 0 12 * * ?"}})
+    contents = PIPELINES.contents(registry_settings)
+    assert contents.live["orders"].timing.text == "every 3600 s"
+    assert [stream.name for stream in contents.live["orders"].streams] == ["a"]
+    assert "a Quartz expression" in contents.broken["cron"]
+    with pytest.raises(UnknownNameError, match=r"cron cannot be read: .*Quartz"):
+        pause(registry_settings, PIPELINES, "cron")
+
+
 def test_adding_a_paused_pipeline_again_does_not_resume_it(registry_settings):
     add_pipelines(registry_settings, [pipeline()])
     pause(registry_settings, PIPELINES, "orders")

@@ -78,6 +78,10 @@ def test_a_definition_that_cannot_be_read_keeps_its_partition_and_hinders_no_oth
     assert "b cannot be run: schedule: wrong" in made.reason
 
 
+def test_a_definition_that_cannot_be_read_gets_no_partition():
+    assert tick(contents("a", broken=("with, comma",))).add == ("a",)
+
+
 def test_more_due_keys_than_places_take_turns():
     names = [f"p{number}" for number in range(10)]
     found, cursor, done = contents(*names), None, []

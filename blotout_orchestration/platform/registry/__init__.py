@@ -6,11 +6,13 @@ files of definitions in files.py, due times in timing.py.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from blotout_orchestration.platform.registry.channel import Channel
 from blotout_orchestration.platform.registry.conflicts import check_tables_differ
+from blotout_orchestration.platform.registry.originals import translate_payload
 from blotout_orchestration.platform.registry.pipeline import Pipeline, PipelinePayload
 from blotout_orchestration.platform.registry.store import Change, Contents, Registry, UnknownNameError
 
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 Definition = TypeVar("Definition", Pipeline, Channel)
+_logger = logging.getLogger(__name__)
 PIPELINE_PARTITIONS = "elt_pipelines"
 CHANNEL_PARTITIONS = "activation_channels"
 
@@ -49,8 +52,9 @@ def _pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _pipeline(row: Mapping[str, Any]) -> Pipeline:
-    columns = ("name", "source_name", "source_type", "payload", "created_at", "updated_at")
-    return Pipeline.model_validate({name: row[name] for name in columns})
+    columns = ("name", "source_name", "source_type", "created_at", "updated_at")
+    payload, _ = translate_payload(row["payload"])
+    return Pipeline.model_validate({**{name: row[name] for name in columns}, "payload": payload})
 
 
 def _channel_row(channel: Channel) -> dict[str, Any]:
@@ -75,12 +79,18 @@ CHANNELS: Registry[Channel] = Registry("activation_channel", Channel, _channel_r
 
 def live_pipelines(settings: Settings) -> dict[str, Pipeline]:
     """The pipelines that hold now, by name. Raises DatabaseUnavailableError."""
-    return dict(PIPELINES.contents(settings).live)
+    return _live(PIPELINES.contents(settings))
 
 
 def live_channels(settings: Settings) -> dict[str, Channel]:
     """The channels that hold now, by name. Raises DatabaseUnavailableError."""
-    return dict(CHANNELS.contents(settings).live)
+    return _live(CHANNELS.contents(settings))
+
+
+def _live(contents: Contents[Definition]) -> dict[str, Definition]:
+    for name, reason in contents.broken.items():
+        _logger.warning("%s cannot be read: %s", name, reason)
+    return dict(contents.live)
 
 
 def add_pipelines(settings: Settings, pipelines: Sequence[Pipeline]) -> dict[str, Change]:

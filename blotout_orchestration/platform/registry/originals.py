@@ -60,12 +60,17 @@ def translate(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         row = {name: row[name] for name in columns if name in row} | {
             "payload": {name: value for name, value in row.items() if name not in columns}
         }
-    payload = payload_object(row["payload"])
-    taken = {name: value for name, value in payload.items() if name not in WITHOUT_MEANING}
-    left_out = sorted(f"payload.{name}" for name in payload if name in WITHOUT_MEANING)
+    payload, left_out = translate_payload(row["payload"])
+    return {**row, "payload": payload}, [f"payload.{name}" for name in left_out]
+
+
+def translate_payload(payload: object) -> tuple[dict[str, Any], list[str]]:
+    """A payload as the registry's definition reads it, and the names of what was left out. Raises ValueError."""
+    given = payload_object(payload)
+    taken = {name: value for name, value in given.items() if name not in WITHOUT_MEANING}
     _take_status(taken)
     _take_schedule(taken)
-    return {**row, "payload": taken}, left_out
+    return taken, sorted(set(given) & WITHOUT_MEANING)
 
 
 def payload_object(payload: object) -> Mapping[str, Any]:

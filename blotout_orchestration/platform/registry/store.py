@@ -111,7 +111,10 @@ class Registry(Generic[Definition]):
         """Replace a live definition by an edited one. Raises UnknownNameError, DatabaseUnavailableError."""
         with self._alone(settings) as connection:
             before = self._live_row(connection, name)
-            after = self.to_row(edit(self.to_definition(before)))
+            contents = self._contents([before])
+            if name in contents.broken:
+                raise UnknownNameError(f"{name} cannot be read: {contents.broken[name]}")
+            after = self.to_row(edit(contents.live[name]))
             change = _change(before, after)
             if change != "unchanged":
                 self._append(connection, before, after)
@@ -147,6 +150,8 @@ class Registry(Generic[Definition]):
             except ValidationError as error:
                 problems = problems_of(error, self.model)
                 broken[row["name"]] = "; ".join(one.line(self.table_name) for one in problems)
+            except ValueError as error:
+                broken[row["name"]] = f"{self.table_name}: {error}"
         return Contents(live, broken, frozenset(removed))
 
     def _live_row(self, connection: Connection, name: str) -> Row:

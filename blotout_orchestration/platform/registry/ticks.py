@@ -56,7 +56,7 @@ def plan_tick(
         name: definition for name, definition in contents.live.items() if name not in running
     }
     due = due_keys(now, definitions, last_runs)
-    missing = sorted(known - set(partitions))
+    missing = sorted(set(contents.live) - set(partitions))
     # A key that waits for its partition can run in the same tick only if this tick adds it.
     add = missing[:ADDED_AT_ONCE]
     usable = {*partitions, *add}
