@@ -160,7 +160,7 @@ def elt_job() -> UnresolvedAssetJobDefinition:
     """The job of all ELT pipelines; a run is for one pipeline."""
     return define_asset_job(
         JOB,
-        selection=AssetSelection.assets(*SOURCES.values()),
+        selection=AssetSelection.assets(*SOURCES.values()).without_checks(),
         partitions_def=DynamicPartitionsDefinition(name=PIPELINE_PARTITIONS),
         description="Load the streams of one ELT pipeline into the lake.",
         tags={"category": "ELT"},
@@ -169,4 +169,5 @@ def elt_job() -> UnresolvedAssetJobDefinition:
 
 def without_pipelines(selection: AssetSelection) -> AssetSelection:
     """A selection without the sources: their partitions are pipelines, not hours."""
-    return selection - AssetSelection.assets(*SOURCES.values())
+    sources = AssetSelection.assets(*SOURCES.values())
+    return selection - sources - AssetSelection.checks_for_assets(*SOURCES.values())

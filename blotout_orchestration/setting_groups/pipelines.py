@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from blotout_orchestration import setting_fields as fields
-from blotout_orchestration.setting_fields import setting
+from blotout_orchestration.setting_fields import cron_setting, setting
 
 
 class PipelineSettings(BaseModel):
@@ -30,4 +30,7 @@ class PipelineSettings(BaseModel):
         "8",
         ge=1,
         le=1000,
+    )
+    elt_freshness_schedule_interval: fields.Cron = cron_setting(
+        "*/30 * * * *", "When freshness of the ELT pipelines is looked at."
     )
