@@ -32,6 +32,7 @@ from blotout_orchestration.analytics.checks import analytics_checks
 from blotout_orchestration.analytics.dbt_project import ensure_manifest
 from blotout_orchestration.elt.assets import JOB as ELT_JOB
 from blotout_orchestration.elt.assets import elt_assets, elt_job, without_pipelines
+from blotout_orchestration.elt.checks import elt_checks, elt_freshness_job, elt_freshness_schedule
 from blotout_orchestration.entities.assets import entities_assets
 from blotout_orchestration.entities.automation import entities_jobs, entities_sensors
 from blotout_orchestration.entities.checks import entities_checks
@@ -74,6 +75,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
     ground = settings or load_settings()
     lake = Lake(ground)
     events = events_job()
+    freshness = elt_freshness_job()
     bill = billing_job(lake)
     registries = registry_job()
     maintenance = maintenance_jobs(lake)
@@ -103,6 +105,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
         asset_checks=[
             *events_checks(lake),
             *id_graph_checks(lake),
+            *elt_checks(lake),
             *analytics_checks(lake),
             *entities_checks(lake),
             *activation_checks(lake),
@@ -115,6 +118,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
             *activation_jobs(),
             main,
             elt_job(),
+            freshness,
             registries,
             bill,
             upkeep,
@@ -124,6 +128,7 @@ def build_defs(settings: Settings | None = None) -> Definitions:
             ground,
             [
                 events_schedule(lake, events),
+                elt_freshness_schedule(lake, freshness),
                 *activation_schedules(lake),
                 billing_schedule(lake, bill),
                 upkeep_schedule(lake, upkeep),
