@@ -59,7 +59,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Opens the file to append; a line that a kill cut off is ended first."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        cut = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+        cut = _is_cut(path)
         self.path = path
         self._file = path.open("ab")
         path.chmod(0o600)
@@ -109,6 +109,15 @@ class Journal:
     def close(self) -> None:
         """Close the file; it stays."""
         self._file.close()
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether the last line has no end."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def entries(path: Path) -> Iterator[dict[str, Any]]:

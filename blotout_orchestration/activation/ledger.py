@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -153,15 +154,12 @@ def _write_outcomes(
         " outcome, reason, batch, $3::timestamptz as recorded_at from sent where outcome <> 'unknown'",
         [header.channel, header.sync_id, now],
     )
-    invalid = [
-        {"key_hash": key_hash, "outcome": "invalid", "reason": reason}
-        for key_hash, reason in invalid_rows(path)
-    ]
-    if invalid:
-        schema = pa.schema([("key_hash", pa.string()), ("outcome", pa.string()), ("reason", pa.string())])
+    schema = pa.schema([("key_hash", pa.string()), ("reason", pa.string())])
+    rows = invalid_rows(path)
+    while invalid := [dict(zip(schema.names, row, strict=True)) for row in islice(rows, CHUNK)]:
         connection.register("arriving", pa.Table.from_pylist(invalid, schema=schema))
         connection.execute(
-            "insert into outcomes select -1, $1, $2, key_hash, null, outcome, reason, null, $3::timestamptz"
+            "insert into outcomes select -1, $1, $2, key_hash, null, 'invalid', reason, null, $3::timestamptz"
             " from arriving",
             [header.channel, header.sync_id, now],
         )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from blotout_orchestration.activation.channel import Operation, Row
 from blotout_orchestration.activation.definition import Definition
 from blotout_orchestration.activation.plan import Counts, Planned, plan_sql
 from blotout_orchestration.activation.source import Judged
+from blotout_orchestration.lake.reads import quote
 
 _ROWS = pa.schema(
     [
@@ -43,14 +44,14 @@ class Staging:
         """Opens an empty file; whatever lies at `path` is deleted."""
         import duckdb
 
-        self._path = path
+        self._path, self._spill = path, path.with_suffix(".spill")
         self._delete()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.connection = duckdb.connect(str(path))
         path.chmod(0o600)
         for statement in (
             f"set memory_limit = '{_MEMORY}'",
-            f"set temp_directory = '{str(path.parent).replace(chr(39), chr(39) * 2)}'",
+            f"set temp_directory = {quote(str(self._spill))}",
             "set threads = 2",
             "set TimeZone = 'UTC'",
             "create table audience (row_number bigint, state varchar, key_hash varchar, payload_hash varchar,"
@@ -127,6 +128,11 @@ class Staging:
         self._delete()
 
     def _delete(self) -> None:
-        for name in (self._path.name, f"{self._path.name}.wal"):
-            with suppress(FileNotFoundError):
-                (self._path.parent / name).unlink()
+        delete_staging(self._path)
+
+
+def delete_staging(path: Path) -> None:
+    """Delete a staging file with what DuckDB laid beside it."""
+    for name in (path.name, f"{path.name}.wal"):
+        (path.parent / name).unlink(missing_ok=True)
+    rmtree(path.with_suffix(".spill"), ignore_errors=True)

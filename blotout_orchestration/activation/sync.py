@@ -23,7 +23,7 @@ from blotout_orchestration.activation.plan import Counts
 from blotout_orchestration.activation.recovery import conclude, recover
 from blotout_orchestration.activation.report import SyncReport, masked, summary
 from blotout_orchestration.activation.source import read_audience, suppressed_hashes
-from blotout_orchestration.activation.staging import Staging
+from blotout_orchestration.activation.staging import Staging, delete_staging
 from blotout_orchestration.activation.values import without_values
 from blotout_orchestration.activation.workspace import Workspace
 from blotout_orchestration.lake import Lake
@@ -59,6 +59,8 @@ def sync_channel(
         return sync.dry_run(replay=replay, reset=reset)
     with sync.workspace.locked():
         sync.workspace.forget_cancel()
+        for path in sync.workspace.left_behind():
+            delete_staging(path)
         return sync.run(run_id, confirmed=confirm_large_change, reset=reset, replay=replay)
 
 
@@ -99,8 +101,7 @@ class _Sync:
 
     def dry_run(self, *, replay: bool, reset: bool) -> SyncReport:
         """What a sync would do now; journals of killed syncs are left for the next real one."""
-        path = self.workspace.staging.with_name(f"dry-run-{id(self):x}.duckdb")
-        staging = Staging(path)
+        staging = Staging(self.workspace.dry_run())
         try:
             load_ledger(self.lake, staging.connection, self.definition.name, below=0 if reset else None)
             counts = self._stage(staging, self._connect(), replay=replay)

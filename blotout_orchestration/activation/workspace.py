@@ -7,10 +7,12 @@ must outlive a run: on a machine whose disk goes with the run, what a killed run
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.settings import Settings
@@ -38,6 +40,15 @@ class Workspace:
     def staging(self) -> Path:
         """The file of staging.py."""
         return self.folder / "staging.duckdb"
+
+    def dry_run(self) -> Path:
+        """A staging file of this process's own, beside that of a sync."""
+        return self.folder / f"dry-run-{os.getpid()}-{uuid4().hex[:8]}.duckdb"
+
+    def left_behind(self) -> list[Path]:
+        """Staging files of dry runs whose process is gone."""
+        found = self.folder.glob("dry-run-*.duckdb")
+        return [path for path in found if not _alive(int(path.name.split("-")[2]))]
 
     def journal(self, sync_id: str) -> Path:
         """The journal of a sync."""
@@ -70,3 +81,13 @@ class Workspace:
     def forget_cancel(self) -> None:
         """A wish counts for the sync under way only."""
         (self.folder / "cancel").unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

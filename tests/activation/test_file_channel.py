@@ -85,6 +85,17 @@ def test_a_dry_run_counts_and_masks_and_writes_nothing(lake, settings, sync):
     assert not list((settings.blotout_home / "activation" / "vip").glob("*.duckdb*"))
 
 
+def test_rows_that_a_killed_dry_run_or_sync_left_on_disk_are_deleted_by_the_next_sync(lake, settings, sync):
+    folder = settings.blotout_home / "activation" / "vip"
+    (folder / "dry-run-999999999-aa.spill").mkdir(parents=True)
+    (folder / "staging.spill").mkdir()
+    for name in ("dry-run-999999999-aa.duckdb", "dry-run-999999999-aa.duckdb.wal", "staging.duckdb"):
+        (folder / name).write_text("rows")
+    people(lake, [person("ada")])
+    sync(channel("file"))
+    assert {path.name for path in folder.iterdir()} == {"lock"}
+
+
 def test_rows_without_a_key_or_with_one_twice_are_invalid_and_not_sent(lake, sync):
     rows = [
         person("ada"),
