@@ -83,25 +83,35 @@ class Directory:
     def __init__(self, settings: Callable[[], Settings], clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._accounts: Mapping[str, Account] = {}
         self._read_at = float("-inf")
         self._tried_at = float("-inf")
 
     def accounts(self) -> Mapping[str, Account]:
         """Everybody as of a few seconds ago. Raises DirectoryUnavailableError."""
-        with self._lock:
-            now = self._clock()
-            if now - self._tried_at >= CACHE_SECONDS:
-                self._tried_at = now
-                try:
-                    self._accounts = read_accounts(self._settings())
-                    self._read_at = now
-                except BlotoutError as error:
-                    _log.error("the users cannot be read, the last known ones hold for now: %s", error)
-            if now - self._read_at > STALE_SECONDS:
-                raise DirectoryUnavailableError("the users cannot be read; the log of the webserver says why")
-            return self._accounts
+        is_first = self._read_at == float("-inf")
+        # One request reads them anew; the others go on with what is known, however slow the place is.
+        if self._clock() - self._tried_at >= CACHE_SECONDS and self._reading.acquire(blocking=is_first):
+            try:
+                self._read_again()
+            finally:
+                self._reading.release()
+        if self._clock() - self._read_at > STALE_SECONDS:
+            raise DirectoryUnavailableError("the users cannot be read; the log of the webserver says why")
+        return self._accounts
+
+    def _read_again(self) -> None:
+        now = self._clock()
+        if now - self._tried_at < CACHE_SECONDS:
+            return
+        try:
+            self._accounts = read_accounts(self._settings())
+            self._read_at = now
+        except BlotoutError as error:
+            _log.error("the users cannot be read, the last known ones hold for now: %s", error)
+        finally:
+            self._tried_at = now
 
     def find(self, name: str) -> Account | None:
         """The account of a name. Raises DirectoryUnavailableError."""

@@ -23,7 +23,7 @@ from blotout_orchestration.web.sessions import Visitor
 
 if TYPE_CHECKING:
     from graphene import Schema  # type: ignore[import-untyped]
-    from graphql import GraphQLField
+    from graphql import GraphQLField, GraphQLSchema
 
 NAMES: Final = frozenset(
     {
@@ -50,6 +50,7 @@ def guarded_schema() -> Schema:
     mutation = schema.graphql_schema.mutation_type
     for name, field in (mutation.fields if mutation else {}).items():
         _guard_field(name, field)
+    _guard_evaluation(schema.graphql_schema)
     mask_instance_information(schema.graphql_schema)
     return schema
 
@@ -85,10 +86,29 @@ def _guard_field(name: str, field: GraphQLField) -> None:
     field.resolve = resolve
 
 
+def _guard_evaluation(schema: GraphQLSchema) -> None:
+    """Close the way around `sensorDryRun`: a query for the next tick's result runs the sensor's code as well."""
+    field = getattr(schema.get_type("DryRunInstigationTick"), "fields", {}).get("evaluationResult")
+    if field is None:
+        raise RuntimeError("DryRunInstigationTick has no evaluationResult; is this another Dagster?")
+    original: Callable[..., Any] = field.resolve
+
+    def resolve(root: Any, info: Any, **arguments: Any) -> Any:
+        problem = _problem("evaluationResult", info.context.visitor, info.context.source)
+        if problem:
+            access: Access = info.context.access
+            visitor: Visitor = info.context.visitor
+            access.record(visitor.name, "evaluationResult", "-", "refused", reason=problem)
+            raise MutationRefusedError(problem)
+        return original(root, info, **arguments)
+
+    field.resolve = resolve
+
+
 def _problem(name: str, visitor: Visitor, source: object) -> str | None:
     """Why this visitor may not ask for this mutation in this way; None when it may."""
     if not isinstance(source, Request) or source.method != "POST":
-        return "a mutation comes as a POST of JSON only"
+        return f"{name} comes as a POST of JSON only"
     needed = role_of_mutation(name)
     if not visitor.role.covers(needed):
         return f"{name} needs the role {needed}; {visitor.name} has the role {visitor.role}"

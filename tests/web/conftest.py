@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -67,6 +68,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspacePro
         ) as process,
     ):
         yield process
+
+
+@pytest.fixture
+def small_schedule_log(workspace: WorkspaceProcessContext) -> Path:
+    """Where the schedule of the small location leaves a trace when its code runs."""
+    log = Path(workspace.instance.root_directory) / "small_schedule.log"
+    log.unlink(missing_ok=True)
+    return log
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 
 
@@ -25,5 +27,11 @@ def small_parts() -> int:
     return 1
 
 
-small_schedule = dg.ScheduleDefinition(name="small_schedule", job=small_job, cron_schedule="0 0 * * *")
+@dg.schedule(job=small_job, cron_schedule="0 0 * * *")
+def small_schedule(context: dg.ScheduleEvaluationContext):
+    """Leaves a trace in the home of the instance, so that a test sees whether its code ran."""
+    (Path(context.instance.root_directory) / "small_schedule.log").write_text("ran")
+    return dg.SkipReason("nothing to do")
+
+
 defs = dg.Definitions(assets=[small_asset, small_parts], jobs=[small_job], schedules=[small_schedule])

@@ -37,12 +37,27 @@ def test_the_same_mutation_works_in_the_one_right_way(web, editor):
 def test_a_mutation_by_get_is_refused(editor):
     answer = editor.get(GRAPHQL, params={"query": SET_POLL})
     assert answer.status_code == 403
-    assert "POST of JSON only" in answer.text
+    assert "comes as a POST of JSON only" in answer.text
 
 
 def test_a_mutation_among_queries_by_get_is_refused(editor):
     text = "query Innocent { version } " + SET_POLL.replace("mutation", "mutation Hidden")
     assert editor.get(GRAPHQL, params={"query": text, "operationName": "Hidden"}).status_code == 403
+
+
+EVALUATE = """{ scheduleOrError(scheduleSelector: {
+  repositoryName: "__repository__", repositoryLocationName: "small", scheduleName: "small_schedule"
+}) { ... on Schedule { futureTick(tickTimestamp: 1700000000) { evaluationResult { skipReason } } } } }"""
+
+
+def test_a_query_runs_the_code_of_a_schedule_or_sensor_for_an_editor_only(web, small_schedule_log):
+    for name in ("victor", "laura"):
+        answer = query(web.logged_in(name), EVALUATE)
+        assert (answer.status_code, "needs the role editor" in answer.text) == (403, True)
+    assert web.logged_in("edith").get(GRAPHQL, params={"query": EVALUATE}).status_code == 403
+    assert not small_schedule_log.exists()
+    assert query(web.logged_in("edith"), EVALUATE).status_code == 200
+    assert small_schedule_log.exists()
 
 
 def test_a_mutation_behind_a_fragment_is_refused_to_a_viewer(web):
