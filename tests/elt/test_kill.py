@@ -97,7 +97,7 @@ def test_200_000_rows_with_updates_deletes_new_types_and_columns_and_kills_are_t
     database.run(
         "create table orders (id bigint primary key, customer text, total numeric(10,2), qty int,"
         " updated_at timestamptz, is_deleted boolean default false)",
-        "insert into orders select n, 'c' || n % 5000, n / 100.0, n % 7, timestamptz '2026-01-01'"
+        "insert into orders select n, 'c' || mod(n, 5000), n / 100.0, mod(n, 7), timestamptz '2026-01-01'"
         " + n * interval '1 second' from generate_series(1, 200000) n",
     )
     made = pipeline(
@@ -122,8 +122,8 @@ def test_200_000_rows_with_updates_deletes_new_types_and_columns_and_kills_are_t
         process.wait()
     assert only(load(made)).rows_in_table == 200_000
     database.run(
-        "update orders set total = total + 1, updated_at = '2026-02-01' where id % 10 = 0",
-        "update orders set is_deleted = true, updated_at = '2026-02-02' where id % 1000 = 1",
+        "update orders set total = total + 1, updated_at = '2026-02-01' where mod(id, 10) = 0",
+        "update orders set is_deleted = true, updated_at = '2026-02-02' where mod(id, 1000) = 1",
         "alter table orders rename column customer to buyer",
         "alter table orders add column note text",
         "alter table orders alter column qty type text using qty::text",
