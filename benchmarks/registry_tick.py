@@ -1,6 +1,6 @@
 """A tick of the registry's sensor over 500 pipelines: python -m benchmarks.registry_tick [--quick]
 
-The real code location's sensor on an instance of SQLite, evaluated as the code server does it: first the tick
+The sensor of the ELT pipelines with its job on an instance of SQLite, evaluated as the code server does it: first the tick
 that finds all pipelines new and adds their partitions, then ticks over pipelines that have run before.
 """
 
@@ -13,15 +13,23 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dagster import AddDynamicPartitionsRequest, DagsterInstance, DagsterRunStatus, SensorEvaluationContext
+from dagster import (
+    AddDynamicPartitionsRequest,
+    DagsterInstance,
+    DagsterRunStatus,
+    Definitions,
+    SensorEvaluationContext,
+)
 
 from benchmarks.figures import Figure, benchmark_main, progress
-from blotout_orchestration.definitions import build_defs
+from blotout_orchestration.elt.assets import JOB, elt_assets, elt_job
+from blotout_orchestration.lake import Lake
 from blotout_orchestration.platform.registry import Pipeline, add_pipelines
+from blotout_orchestration.platform.registry.sensors import registry_sensors
 from blotout_orchestration.settings import Settings
 
 TARGET_SECONDS = 10.0
-SENSOR, JOB = "elt_pipelines_sensor", "elt_pipelines"
+SENSOR = "elt_pipelines_sensor"
 RUNS = 100
 STREAMS_EACH = 10
 
@@ -31,14 +39,22 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     count = 50 if options.quick else 500
     with tempfile.TemporaryDirectory(prefix="blotout-bench-") as folder:
         settings = Settings(_env_file=None, blotout_home=Path(folder) / "home")
-        repository = build_defs(settings).get_repository_def()
+        lake = Lake(settings)
+        definitions = Definitions(
+            elt_assets(lake),
+            jobs=[elt_job()],
+            sensors=registry_sensors(settings, pipeline_job=JOB, channel_job=None),
+        )
+        repository = definitions.get_repository_def()
         add_pipelines(settings, [_pipeline(number) for number in range(count)])
         (Path(folder) / "dagster").mkdir()
         with DagsterInstance.local_temp(str(Path(folder) / "dagster")) as instance:
             started = time.perf_counter()
             data = _tick(instance, repository, None)
             evaluated = time.perf_counter() - started
-            for request in data.dynamic_partitions_requests or []:
+            if not data.dynamic_partitions_requests:
+                raise RuntimeError(f"the tick added no partitions: {data.skip_message}")
+            for request in data.dynamic_partitions_requests:
                 assert isinstance(request, AddDynamicPartitionsRequest)
                 instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
             added = time.perf_counter() - started

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -138,6 +139,14 @@ def test_a_database_that_is_down_is_told_without_its_password(settings, tmp_path
     with pytest.raises(DatabaseUnavailableError, match="OperationalError; is it up") as caught:
         platform_database(down)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_server_that_takes_the_call_and_never_answers_is_given_up(settings, monkeypatch):
+    monkeypatch.setattr("blotout_orchestration.platform.database.CONNECT_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        uri = f"postgresql+psycopg2://u:p@127.0.0.1:{deaf.getsockname()[1]}/silent"
+        with pytest.raises(DatabaseUnavailableError, match="is it up"):
+            platform_database(with_database(settings, uri))
 
 
 def test_our_connections_carry_our_name(settings, postgres):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 APPLICATION_NAME = "blotout"
 """How our connections show in pg_stat_activity, so that the release of idle ones can leave them alone."""
+CONNECT_SECONDS = 10
+"""A server that does not answer is given up after this: the tick of a sensor has a minute."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x626C6F74
 """Key of the Postgres advisory lock under which one process migrates; the bytes of `blot`."""
@@ -50,9 +52,8 @@ def _engine(uri: str) -> Engine:
             connection.exec_driver_sql("BEGIN")
 
         return engine
-    return create_engine(
-        uri, pool_pre_ping=True, pool_size=2, connect_args={"application_name": APPLICATION_NAME}
-    )
+    arguments = {"application_name": APPLICATION_NAME, "connect_timeout": CONNECT_SECONDS}
+    return create_engine(uri, pool_pre_ping=True, pool_size=2, connect_args=arguments)
 
 
 @lru_cache(maxsize=8)
