@@ -187,7 +187,7 @@ def rewrite_group(
     FilesChangedError when they are not, and RowsDifferError; then the new files are removed again.
     """
     table = load_for_replacing(catalog, identifier)
-    tasks = _untouched(table, [path for part in bins for path in part], None)
+    tasks = _untouched(rewriting.live_tasks(table), [path for part in bins for path in part], None)
     new: list[DataFile] = []
     total: Checksum | None = None
     try:
@@ -223,10 +223,9 @@ def rewrite_group(
 
 
 def _untouched(
-    table: Table, paths: Sequence[str], known: dict[str, FileScanTask] | None
+    live: dict[str, FileScanTask], paths: Sequence[str], known: dict[str, FileScanTask] | None
 ) -> dict[str, FileScanTask]:
-    """The tasks of these files in the newest snapshot, which must be what they were in `known`."""
-    live = rewriting.live_tasks(table)
+    """The tasks of these files among the live ones, which must be what they were in `known`."""
     gone = [path for path in paths if path not in live]
     if gone:
         raise FilesChangedError(f"{len(gone)} of {len(paths)} files are no longer in the table")
@@ -250,8 +249,9 @@ def _commit(
     properties: dict[str, str],
 ) -> int:
     table = load_for_replacing(catalog, identifier)
-    _untouched(table, list(tasks), tasks)
-    spent = rewriting.spent_deletes(table, set(tasks))
+    live = rewriting.live_tasks(table)
+    _untouched(live, list(tasks), tasks)
+    spent = rewriting.spent_deletes(table, live, set(tasks))
     return rewriting.commit_replacement(table, [task.file for task in tasks.values()], new, spent, properties)
 
 

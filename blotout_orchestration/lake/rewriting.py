@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,12 +166,11 @@ class _ReplaceFiles(_OverwriteFiles):
         return Summary(Operation.REPLACE, **summary.additional_properties)
 
 
-def spent_deletes(table: Table, replaced: set[str]) -> list[DataFile]:
+def spent_deletes(table: Table, tasks: Mapping[str, FileScanTask], replaced: set[str]) -> list[DataFile]:
     """Position delete files all of whose data files are among `replaced` or gone: nothing needs them any more.
 
-    A delete file that no live data file names would be read with every plan for ever.
+    `tasks` are those of `live_tasks`. A delete file that no live data file names would be read with every plan for ever.
     """
-    tasks = live_tasks(table)
     staying = {local_path(path) for path in tasks if path not in replaced}
     applying = {file.file_path: file for task in tasks.values() for file in task.delete_files}
     found = []
