@@ -27,16 +27,20 @@ class SourceRowsError(BlotoutError):
 
 
 def content_hash(rows: pa.Table) -> str:
-    """SHA-256 of a table's rows in any order; column order and types count, the load's own columns do not."""
+    """A hash of a table's rows in any order; column order and types count, the load's own columns do not.
+
+    Sums of two hashes a row (DuckDB's, 64 bits each): the time of a sort is spared, and rows that come twice count.
+    """
+    import duckdb
+
     plain = rows.drop_columns([name for name in rows.column_names if name in _LOADED_COLUMNS])
-    ordered = plain.sort_by([(name, "ascending") for name in plain.column_names]).combine_chunks()
-    digest = hashlib.sha256(str(plain.schema).encode())
-    for name in ordered.column_names:
-        values = ordered.column(name)
-        texts = values.cast(pa.string()).to_pylist()
-        digest.update("\x1e".join("\x00" if text is None else text for text in texts).encode())
-        digest.update(b"\x1d")
-    return digest.hexdigest()
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'; set threads = 2")
+        connection.register("plain", plain)
+        found = connection.execute(
+            "select count(*), sum(hash(plain)::hugeint), sum(hash('again', plain)::hugeint) from plain"
+        ).fetchone()
+    return hashlib.sha256(f"{plain.schema}{found}".encode()).hexdigest()
 
 
 def conform(spec: TableSpec, source_name: str, rows: pa.Table, loaded_at: datetime) -> pa.Table:
