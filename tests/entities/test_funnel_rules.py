@@ -43,7 +43,7 @@ def _best(stream: list[tuple[int, str]], steps: str, window: int, after: int, be
 
 
 @given(events, st.integers(1, 30), st.sampled_from([(1, 3), (1, 2), (2, 3)]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_an_excluded_event_ends_the_attempts_that_it_falls_into(stream, window, span):
     after, before = span
     expected = _best(stream, "abc", window, after, before)

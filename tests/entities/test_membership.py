@@ -116,7 +116,7 @@ people = st.dictionaries(
 
 @given(st.lists(people, min_size=1, max_size=4))
 @hypothesis_settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_members_after_any_history_are_those_computed_from_nothing(tmp_path_factory, settings, states):
     def fresh() -> Lake:

@@ -47,7 +47,7 @@ def _literals(query: str, dialect: str) -> set[str]:
 
 @given(texts)
 @example("'; drop table shop_test.view_users; --")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_a_value_finds_exactly_the_person_who_has_it(text):
     people: list[dict[str, Any]] = [
         {"global_user_id": "same", "last_country": text, "emails": [text]},
@@ -63,7 +63,7 @@ def test_a_value_finds_exactly_the_person_who_has_it(text):
 
 
 @given(texts)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_value_is_one_literal_in_both_dialects(text):
     condition = {"all": [
         {"profile": "last_country", "operator": "EQUAL", "value": text},

@@ -156,7 +156,7 @@ trees = st.recursive(
 
 
 @given(trees, trees)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_groups_are_the_algebra_of_sets(left, right):
     with made.warehouse(PEOPLE, DEEDS) as connection:
         one, other = made.members(connection, left), made.members(connection, right)
