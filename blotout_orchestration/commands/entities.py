@@ -26,6 +26,7 @@ Target = Annotated[
     str, typer.Argument(metavar="NAME|FILE", help="Name of a definition, or a YAML file with some.")
 ]
 SAMPLE = 5
+_FIRST = ("kind", "name", "version", "description", "step", "profile", "property", "event", "operator")
 
 
 class Dialect(StrEnum):
@@ -83,8 +84,7 @@ def _app(kind: str, text: str) -> typer.Typer:
             typer.echo(_query(settings, found.definition(), sql))
             return
         written = {**found.payload, "version": found.number}
-        order = ("kind", "name", "version", "description")
-        shown = {key: written[key] for key in order} | written
+        shown = _readable(written)
         typer.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True).rstrip())
 
     @app.command("preview")
@@ -130,6 +130,16 @@ def _app(kind: str, text: str) -> typer.Typer:
             typer.echo("every predefined definition is there")
 
     return app
+
+
+def _readable(part: Any) -> Any:
+    """The same, with what a mapping is about before what is said of it."""
+    if isinstance(part, list):
+        return [_readable(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    ordered = {key: part[key] for key in _FIRST if key in part} | part
+    return {key: _readable(value) for key, value in ordered.items()}
 
 
 def _of_kind(file: Path, kind: str) -> list[Definition]:
