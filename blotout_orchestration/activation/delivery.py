@@ -83,6 +83,8 @@ class Delivery:
     rejected: int = 0
     batches: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    uncertain: bool = False
+    """Whether an answer was lost: the destination may be at work on a batch that we sent a second time."""
     _refused_alone: int = 0
     _at_work: deque[tuple[str, int, str]] = field(default_factory=deque)
 
@@ -93,12 +95,20 @@ class Delivery:
             if self.cancelled():
                 finished = False
                 break
-            if group.operation == "delete" or len(self._at_work) >= self.channel.pending:
+            if group.operation == "delete":
                 # Removals wait for everything before them, or a job at work could bring people back.
-                self._collect(0 if group.operation == "delete" else self.channel.pending - 1)
+                self._come_to_rest()
+            elif len(self._at_work) >= self.channel.pending:
+                self._collect(self.channel.pending - 1)
             self._send(group.rows, group.operation, self._key(group))
-        self._collect(0)
+        self._come_to_rest()
         return finished
+
+    def _come_to_rest(self) -> None:
+        self._collect(0)
+        if self.uncertain:
+            settle(self.channel, self.name)
+            self.uncertain = False
 
     def _key(self, group: Group) -> str:
         """The key of the first time when the same rows are sent again, else a new one."""
@@ -118,7 +128,7 @@ class Delivery:
             try:
                 return self.channel.deliver(batch)
             except UnavailableError:
-                uncertain = True
+                self.uncertain = uncertain = True
                 raise
 
         try:
@@ -130,7 +140,7 @@ class Delivery:
         except (ThrottledError, UnavailableError) as error:
             if not uncertain:
                 self.journal.not_taken(key)
-            raise self._given_up(error) from error
+            raise given_up(self.name, error) from error
         except ChannelError:
             if not uncertain:
                 self.journal.not_taken(key)
@@ -141,12 +151,6 @@ class Delivery:
             self.journal.receipt(batch, answer.receipt)
             # The rows themselves are let go: memory must not follow the batches at work.
             self._at_work.append((key, len(rows), answer.receipt))
-
-    def _given_up(self, error: Exception) -> DeliveryError:
-        return DeliveryError(
-            f"{self.name}: the destination cannot be reached ({error}); what it answered is recorded,"
-            " the next sync sends the rest"
-        )
 
     def _answered(self, key: str, rows: int, answer: Answer) -> None:
         self.journal.answer(key, answer)
@@ -192,9 +196,25 @@ class Delivery:
             try:
                 answer = collect(self.channel, receipt, rows, self.clock)
             except (ThrottledError, UnavailableError) as error:
-                raise self._given_up(error) from error
+                raise given_up(self.name, error) from error
             self._at_work.popleft()
             self._answered(key, rows, answer)
+
+
+def given_up(name: str, error: Exception) -> DeliveryError:
+    """The error of a destination that gave no usable answer after all tries."""
+    return DeliveryError(
+        f"{name}: the destination cannot be reached ({error}); what it answered is recorded,"
+        " the next sync sends the rest"
+    )
+
+
+def settle(channel: Channel, name: str) -> None:
+    """Wait until nothing of ours that we do not know of is at work: it could overtake what is sent next."""
+    try:
+        channel.settle()
+    except (ThrottledError, UnavailableError) as error:
+        raise given_up(name, error) from error
 
 
 def collect(channel: Channel, receipt: str, rows: int, clock: Clock) -> Answer:

@@ -67,6 +67,12 @@ def count_held(connection: Any) -> int:
     return int(rows[0][0])
 
 
+def any_unknown(connection: Any) -> bool:
+    """Whether the table `ledger` has rows whose answer was never seen."""
+    rows = connection.execute(f"select count(*) from ledger where state = '{UNKNOWN}'").fetchall()
+    return bool(rows[0][0])
+
+
 def apply_journal(lake: Lake, connection: Any, path: Path, header: Header, now: datetime) -> dict[str, int]:
     """Bring a journal into activation_ledger and activation_outcomes; returns the counts of its answers.
 

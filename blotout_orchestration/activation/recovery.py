@@ -56,39 +56,31 @@ def recover(
     Batches with a receipt are asked for; those without an answer become `unknown` and are sent again under
     their old idempotency key.
     """
-    recovered, uncertain = 0, False
+    recovered = 0
     for path in workspace.journals():
         if journals.header(path) is None:
             path.unlink()
             continue
         if journals.end(path) is None:
-            uncertain |= _ask(path, channel, clock, progress)
+            _ask(path, channel, clock, progress)
         row = conclude(lake, connection, path, clock)
         recovered += int(row["batches"])
         progress(
             f"sync {row['run_id']} was {row['state']}: {row['accepted']} rows accepted, {row['unsent']} not answered"
         )
-    if uncertain:
-        channel.settle()
     return recovered
 
 
-def _ask(path: Path, channel: Channel, clock: Clock, progress: Callable[[str], None]) -> bool:
-    """Ask for the answers that a killed sync did not wait for; whether some stay unknown."""
-    uncertain = False
+def _ask(path: Path, channel: Channel, clock: Clock, progress: Callable[[str], None]) -> None:
+    """Ask for the answers that a killed sync did not wait for; some may stay unknown."""
     journal = Journal(path)
     try:
         for batch in journals.batches(path):
-            if batch.rejected is not None:
-                continue
-            if batch.receipt is None:
-                uncertain = True
+            if batch.rejected is not None or batch.receipt is None:
                 continue
             try:
                 journal.answer(batch.key, collect(channel, batch.receipt, len(batch.rows), clock))
             except (ChannelError, ThrottledError, UnavailableError) as error:
                 progress(f"a batch of a killed sync stays {UNKNOWN}: {error}")
-                uncertain = True
     finally:
         journal.close()
-    return uncertain

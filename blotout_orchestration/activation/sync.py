@@ -13,11 +13,17 @@ from typing import Any
 from blotout_orchestration.activation.channel import Channel, Context
 from blotout_orchestration.activation.clock import Clock, SystemClock
 from blotout_orchestration.activation.definition import Definition, understand
-from blotout_orchestration.activation.delivery import Delivery
+from blotout_orchestration.activation.delivery import Delivery, settle
 from blotout_orchestration.activation.guards import LargeChangeError, check_change
 from blotout_orchestration.activation.hashing import Hasher
 from blotout_orchestration.activation.journal import End, Header, Journal
-from blotout_orchestration.activation.ledger import forget_ledger, load_ledger, next_version, unused_sync_id
+from blotout_orchestration.activation.ledger import (
+    any_unknown,
+    forget_ledger,
+    load_ledger,
+    next_version,
+    unused_sync_id,
+)
 from blotout_orchestration.activation.matching import told_count
 from blotout_orchestration.activation.plan import Counts
 from blotout_orchestration.activation.recovery import conclude, recover
@@ -122,6 +128,8 @@ class _Sync:
             sync_id = unused_sync_id(self.lake, self.definition.name, run_id)
             load_ledger(self.lake, staging.connection, self.definition.name)
             version = next_version(staging.connection, self.clock.now())
+            if any_unknown(staging.connection):
+                settle(channel, self.definition.name)
             if reset:
                 forget_ledger(self.lake, self.definition.name, sync_id)
                 load_ledger(self.lake, staging.connection, self.definition.name)
