@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import socket
 import threading
 import time
@@ -15,16 +16,18 @@ from typing import Any
 import dagster as dg
 import pytest
 import uvicorn
+from argon2 import PasswordHasher
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from blotout_orchestration.platform.database import platform_database
 from blotout_orchestration.settings import Settings
 from blotout_orchestration.web.access import Access, access_of
 from blotout_orchestration.web.server import web_app
-from blotout_orchestration.web.users import User, editing, hash_password, users_file
+from blotout_orchestration.web.users import User, editing, users_file
 
 PREFIX = "/dagster"
 ORIGIN = "http://localhost:3000"
@@ -36,11 +39,20 @@ LOCATION = "small"
 
 @pytest.fixture(scope="session")
 def hashes() -> dict[str, str]:
-    """Hashing takes a while: once for all tests."""
-    return {name: hash_password(password) for name, password in PASSWORDS.items()}
+    """Real argon2id hashes, but quick ones: tests log in hundreds of times."""
+    quick = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+    return {name: quick.hash(password) for name, password in PASSWORDS.items()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A platform database whose schema is up to date, to copy."""
+    home = tmp_path_factory.mktemp("migrated")
+    platform_database(Settings(_env_file=None, blotout_home=home)).dispose()
+    return home / "platform.sqlite"
+
+
+@pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspaceProcessContext]:
     """The small location, loaded by a code server, on an instance of its own."""
     folder = tmp_path_factory.mktemp("dagster")
@@ -99,7 +111,9 @@ class Web:
 
 
 @pytest.fixture
-def web_settings(settings: Settings, hashes: dict[str, str]) -> Settings:
+def web_settings(settings: Settings, hashes: dict[str, str], migrated: Path) -> Settings:
+    settings.blotout_home.mkdir(parents=True)
+    shutil.copyfile(migrated, settings.blotout_home / "platform.sqlite")
     with editing(users_file(settings)) as users:
         for name, role in ROLES.items():
             users[name] = User(role=role, password=hashes[name])
