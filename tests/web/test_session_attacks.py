@@ -11,6 +11,7 @@ from sqlalchemy import text
 from blotout_orchestration.platform.database import platform_database
 from blotout_orchestration.web.access import access_of
 from blotout_orchestration.web.directory import CACHE_SECONDS
+from blotout_orchestration.web.roles import Role
 from blotout_orchestration.web.server import web_app
 from blotout_orchestration.web.users import User, editing, hash_password, users_file
 from tests.web.conftest import PREFIX, Web, form_token, log_in
@@ -154,7 +155,7 @@ def test_somebody_who_is_removed_is_out(web):
 def test_another_role_holds_from_the_next_request_on(web):
     client = web.logged_in("edith")
     with editing(users_file(web.settings)) as users:
-        users["edith"] = users["edith"].model_copy(update={"role": "viewer"})
+        users["edith"] = users["edith"].model_copy(update={"role": Role.VIEWER})
     wait_for_the_cache(web)
     path = f"{PREFIX}/report_asset_observation/small_asset"
     assert client.post(path, json={}).status_code == 403
