@@ -26,6 +26,7 @@ from blotout_orchestration.elt.stream_tables import (
     STREAM,
     arrow_schema,
     evolve,
+    load_table,
     read_state,
 )
 from blotout_orchestration.errors import BlotoutError
@@ -41,6 +42,10 @@ REWRITTEN_ROWS = 2_000_000
 
 class ConcurrentLoadError(BlotoutError):
     """Another run loaded the same stream meanwhile; what this one had read is given up."""
+
+
+class NewKeyError(BlotoutError):
+    """The primary key is a column that the rows of the table do not have."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,12 @@ class Committed:
 def commit(lake: Lake, load: Load, conformed: Conformed) -> Committed:
     """Bring the rows into the table; with the same commit the state moves on.
 
-    Raises ConcurrentLoadError when another load of the stream was faster.
+    Raises ConcurrentLoadError when another load of the stream was faster, NewKeyError.
     """
     import duckdb
 
     stream = load.stream
+    _check_keys(lake, load, conformed)
     table = evolve(lake, load.schema, stream.table, conformed.columns, f"{stream.name} of {load.pipeline}")
     schema = arrow_schema(table)
     with duckdb.connect() as connection:
@@ -97,6 +103,19 @@ def commit(lake: Lake, load: Load, conformed: Conformed) -> Committed:
                     raise
                 time.sleep(random.uniform(0.05, 0.15) * min(2**attempt, 8))
     raise AssertionError("unreachable")
+
+
+def _check_keys(lake: Lake, load: Load, conformed: Conformed) -> None:
+    """Rows without the key would never be met by a merge, and so stay beside their newer selves."""
+    new = [key for key in load.stream.keys if key in conformed.new_columns]
+    if not new or load.replaces or load.stream.disposition != "merge":
+        return
+    table = load_table(lake, load.schema, load.stream.table)
+    if table is not None and merge_on_read.plan(table).files:
+        raise NewKeyError(
+            f"stream {load.stream.name}: the table's rows have no {', '.join(new)}, the primary key; "
+            f"run the pipeline once with full_refresh"
+        )
 
 
 def _attempt(lake: Lake, load: Load, staged: Staged, files: Sequence[Any]) -> Committed:

@@ -24,7 +24,6 @@ from blotout_orchestration.elt.sources import Source, Window, delivers_text, ope
 from blotout_orchestration.elt.stream_tables import held_columns, load_table, read_state
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.lake import Lake
-from blotout_orchestration.platform.naming import snake_case
 from blotout_orchestration.platform.registry import Pipeline
 from blotout_orchestration.settings import Settings
 
@@ -94,9 +93,10 @@ def load_pipeline(
             outcome = report.error or f"{report.rows_added:,} rows in {report.seconds:.1f} s"
             progress(f"{pipeline.name}: stream {stream.name}: {outcome}")
             reports.append(report)
-    feeds = feed_source(lake, schema, snake_case(pipeline.source_name), run_id)
+    source_name = schema.removesuffix(f"_{settings.environment}")
+    feeds = feed_source(lake, schema, source_name, run_id)
     for name, count in feeds.items():
-        progress(f"{pipeline.name}: {name} has {count:,} rows of {pipeline.source_name}")
+        progress(f"{pipeline.name}: {name} has {count:,} rows of {source_name}")
     result = LoadReport(pipeline.name, schema, tuple(reports), feeds)
     if result.failed:
         raise LoadError(result)

@@ -69,8 +69,9 @@ class SqlSource:
         return cls(connection, driver, password, (password,) if password else ())
 
     def engine(self) -> Engine:
-        """An engine of its own. The caller disposes of it."""
+        """An engine that keeps no connection open between two uses."""
         from sqlalchemy import URL, create_engine
+        from sqlalchemy.pool import NullPool
 
         given = self.connection
         query: dict[str, str] = {}
@@ -90,7 +91,7 @@ class SqlSource:
         url = URL.create(
             self.driver, given.user, self.password, host, given.port, given.database, query=query
         )
-        return create_engine(url, connect_args=arguments)
+        return create_engine(url, connect_args=arguments, poolclass=NullPool)
 
     def check(self) -> str:
         """Connect and say to what."""
