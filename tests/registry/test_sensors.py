@@ -1,5 +1,7 @@
 """The sensors on a real Dagster instance: partitions appear, runs start, history stays."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -155,6 +157,25 @@ def test_a_key_whose_run_is_under_way_gets_no_second_one(deployment):
     assert deployment.tick() == {"other": True}
     deployment.instance.report_run_failed(started)
     assert deployment.tick() == {"orders": True}
+
+
+def test_a_key_whose_run_was_killed_is_free_at_once(deployment):
+    add_pipelines(deployment.settings, [pipeline("orders")])
+    deployment.tick(run=False)
+    deployment.cursor = None
+    started = deployment.instance.create_run_for_job(
+        deployment.job, tags={PARTITION_NAME_TAG: "orders"}, status=DagsterRunStatus.STARTED
+    )
+    claim = (
+        "import sys; from dagster import DagsterInstance; "
+        "from blotout_orchestration.platform.registry.sensors import check_only_run; "
+        "check_only_run(DagsterInstance.from_config(sys.argv[1]), sys.argv[2], sys.argv[3], 'orders')"
+    )
+    folder = deployment.instance.root_directory
+    subprocess.run([sys.executable, "-c", claim, folder, JOB, started.run_id], check=True)
+    assert deployment.tick() == {"orders": True}
+    killed = deployment.instance.get_run_by_id(started.run_id)
+    assert killed.status == DagsterRunStatus.FAILURE
 
 
 def test_a_lost_cursor_asks_for_the_same_run_keys_so_that_dagster_skips_them(deployment):

@@ -34,7 +34,7 @@ from blotout_orchestration.platform.registry import (
     Registry,
 )
 from blotout_orchestration.platform.registry.ticks import Tick, plan_tick
-from blotout_orchestration.platform.runs import ALIVE, live_runs
+from blotout_orchestration.platform.runs import ALIVE, WORKER_TAG, live_runs, worker_of_this_process
 
 if TYPE_CHECKING:
     from blotout_orchestration.settings import Settings
@@ -110,13 +110,15 @@ def _result(tick: Tick, partitions: str, job: str) -> SensorResult:
 def check_only_run(instance: DagsterInstance, job_name: str, run_id: str, key: str) -> None:
     """Raises SecondRunError when an older run of the key is alive; of two that start at once, one goes on.
 
-    The sensor requests no second run; people and backfills can.
+    The sensor requests no second run; people and backfills can. The run is marked with its process, so that
+    the sensor sees it when that is killed, and the key does not wait for the run's maximum time.
     """
     older = _older_runs(instance, job_name, run_id, key)
     if older:
         raise SecondRunError(
             f"run {older[0]} of {key} is under way; a key has one run at a time, so this one did nothing"
         )
+    instance.add_run_tags(run_id, {WORKER_TAG: worker_of_this_process()})
 
 
 def _older_runs(instance: DagsterInstance, job_name: str, run_id: str, key: str) -> Sequence[str]:
