@@ -131,7 +131,8 @@ def test_200_000_rows_with_updates_deletes_new_types_and_columns_and_kills_are_t
     )
     report = only(load(made))
     assert (report.rows_deleted, report.rows_in_table) == (200, 200_800)
-    assert (report.rows_replaced, report.rows_added) == (20_000, 21_000)
+    # 54 rows more: those within the lag that were not updated, for they have a buyer now.
+    assert (report.rows_replaced, report.rows_added) == (20_054, 21_054)
     assert set(report.new_columns) == {"buyer", "note", "qty_v_string"}
     held = table(lake, "orders", "id", "total")
     wanted = database.rows("select id, total from orders where not is_deleted order by id")
