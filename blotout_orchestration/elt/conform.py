@@ -54,23 +54,32 @@ def conform(
     keys: Sequence[str],
     folder: Path,
     texts: bool = False,
+    declared: Mapping[str, pa.DataType] | None = None,
 ) -> Conformed:
     """Write the rows of Parquet files as parts in `folder`; `held` are the table's columns, empty before it is.
 
+    `declared` columns are there whether they were delivered or not, unless the contract has closed the table.
     With `texts` the text columns that the table does not have yet get the type that all their values have.
     Raises ContractError with every column that breaks the contract, or when a row lacks its primary key.
     """
     names = column_names(paths)
     kinds = _inferred(paths, names, held) if texts else {}
     work = _Conforming(stream, contract, bool(held), Conformed(folder, dict(held)), names, tuple(keys), kinds)
+    if not held or contract == "evolve":
+        for name in (declared or {}).keys() - held.keys():
+            work.found.columns[name] = (declared or {})[name]
+            work.found.new_columns.append(name)
     folder.mkdir(parents=True, exist_ok=True)
     for path in paths:
         for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
             work.take(pa.Table.from_batches([batch]))
     work.raise_violations()
     seen = set(names.values())
+    work.found.new_columns.sort()
     work.found.missing_columns = sorted(
-        name for name in held if name not in seen and name.rpartition("_v_")[0] not in held
+        name
+        for name in held
+        if name not in seen and name not in (declared or {}) and name.rpartition("_v_")[0] not in held
     )
     return work.found
 

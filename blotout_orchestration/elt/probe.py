@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from blotout_orchestration.elt.conform import column_names
 from blotout_orchestration.elt.extract import extract
+from blotout_orchestration.elt.inference import infer_types
 from blotout_orchestration.elt.messages import ExtractError, readable
 from blotout_orchestration.elt.run import chosen_streams
-from blotout_orchestration.elt.sources import Window, open_source
+from blotout_orchestration.elt.sources import Window, delivers_text, open_source
 from blotout_orchestration.elt.types import lake_type, type_name
 from blotout_orchestration.errors import BlotoutError
 
@@ -77,6 +78,9 @@ def _sampled(source: Source, stream: Stream) -> list[str]:
             rows += [
                 {names[key]: value for key, value in row.items() if key in names} for row in table.to_pylist()
             ]
+        if delivers_text(source, stream):
+            found_kinds = infer_types(found.files, list(names))
+            kinds |= {names[name]: type_name(kind) for name, kind in found_kinds.items()}
     listed = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
     lines = [f"stream {stream.name}: {len(rows)} rows read; columns: {listed or 'none, there are no rows'}"]
     for row in rows:

@@ -20,7 +20,7 @@ from blotout_orchestration.elt.extract import cursor_text, extract, working_fold
 from blotout_orchestration.elt.feeds import feed_source
 from blotout_orchestration.elt.messages import ExtractError, readable
 from blotout_orchestration.elt.report import LoadReport, StreamReport
-from blotout_orchestration.elt.sources import Source, Window, delivers_text, open_source
+from blotout_orchestration.elt.sources import Source, Window, declared_types, delivers_text, open_source
 from blotout_orchestration.elt.stream_tables import held_columns, load_table, read_state
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.lake import Lake
@@ -158,6 +158,7 @@ class _StreamLoader:
             stream.keys,
             self.folder / "rows",
             texts=delivers_text(self.source, stream),
+            declared=declared_types(self.source, stream),
         )
         before, after = cursor_text(found.cursor_before), cursor_text(found.cursor_after)
         if table is None and not rows.columns:

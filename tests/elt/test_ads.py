@@ -43,7 +43,7 @@ def test_googles_report_comes_whole_in_the_types_of_its_table(
     report = only(load(google(platforms)))
     assert report.rows_read == len(platforms.google)
     assert platforms.tokens == 1
-    columns = ("id", "date", "cost_micros", "impressions", "clicks", "device")
+    columns = ("id", "date", "cost_micros", "impressions", "conversions", "device")
     found = table(lake, "campaign_stats", *columns)
     keys = {(row["id"], row["date"], row["device"], row["ad_network_type"]) for row in platforms.google}
     assert len(found) == len(keys)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from blotout_orchestration.elt.definition import PipelineError, Stream
 
 if TYPE_CHECKING:
+    from pyarrow import DataType
+
     from blotout_orchestration.platform.registry import Pipeline
     from blotout_orchestration.settings import Settings
 
@@ -87,6 +89,12 @@ def delivers_text(source: Source, stream: Stream) -> bool:
     """Whether the stream's columns come as text whatever they mean: CSV."""
     texts = getattr(source, "delivers_text", None)
     return bool(texts and texts(stream))
+
+
+def declared_types(source: Source, stream: Stream) -> Mapping[str, DataType]:
+    """Columns that the stream's table has whether a record brings them or not, by their names in the lake."""
+    declared = getattr(source, "declared_types", None)
+    return declared(stream) if declared else {}
 
 
 def kind_of(source_type: str) -> str:

@@ -99,6 +99,16 @@ class RestSource:
             made[asked_first].add_limit(1)
         return made[stream.table]
 
+    def declared_types(self, stream: Stream) -> Mapping[str, Any]:
+        """Columns that the declaration gives a type: APIs leave out zeros and nulls."""
+        import pyarrow as pa
+
+        from blotout_orchestration.elt.types import TIMESTAMP
+
+        kinds = {"long": pa.int64(), "double": pa.float64(), "date": pa.date32(), "timestamp": TIMESTAMP}
+        typed = {name: path.partition(" as ")[2] for name, path in self._request(stream).columns.items()}
+        return {snake_case(name): kinds[kind] for name, kind in typed.items() if kind}
+
     def check_request(self, stream: Stream) -> None:
         """Raises PipelineError when the stream's requests cannot be made as they are described."""
         request = self._request(stream)
