@@ -11,7 +11,7 @@ PORT ?= 3000
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo ui test test-heavy lint format bench lock screenshots clean
+.PHONY: help demo ui web test test-heavy lint format bench lock screenshots clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -39,6 +39,9 @@ demo: $(VENV)/.installed  ## make the demo store and run the main job on it, end
 
 ui: $(VENV)/.installed  ## the Dagster UI on http://localhost:3000
 	@$(BLOTOUT) ui --port $(PORT)
+
+web: $(VENV)/.installed  ## the same behind a login with roles (docs/login.md)
+	@$(BLOTOUT) web --port $(PORT)
 
 test: $(VENV)/.installed-dev  ## all tests but the heavy ones
 	@$(BIN)/python -m pytest -m "not heavy and not spark and not browser"

@@ -29,7 +29,7 @@ def ui(
     home = prepare_home(settings)
     echo("preparing the dbt manifest")
     ensure_manifest(settings)
-    _fail_runs_of_a_stopped_ui(settings, home / "ui.process")
+    fail_runs_of_a_stopped_ui(settings, home / "ui.process")
     echo(f"Dagster on http://localhost:{port}, its home is {home}")
     dagster = Path(sys.executable).with_name("dagster")
     command = [
@@ -46,7 +46,7 @@ def ui(
         os.execv(command[0], command)
 
 
-def _fail_runs_of_a_stopped_ui(settings: Settings, record: Path) -> None:
+def fail_runs_of_a_stopped_ui(settings: Settings, record: Path) -> None:
     """Runs of a UI that was stopped are failed, unless another UI on this home is alive."""
     from blotout_orchestration.platform import runs
     from blotout_orchestration.platform.home import open_instance

@@ -40,7 +40,7 @@ def web(
     """Start Dagster (webserver behind a login, daemon, code location) until Ctrl+C."""
     settings = current_settings()
     from blotout_orchestration.analytics.dbt_project import ensure_manifest
-    from blotout_orchestration.commands.ui import _fail_runs_of_a_stopped_ui
+    from blotout_orchestration.commands.ui import fail_runs_of_a_stopped_ui
     from blotout_orchestration.platform.home import REPOSITORY, open_instance, prepare_home
     from blotout_orchestration.settings import exported, read_settings
     from blotout_orchestration.web.access import access_of
@@ -54,7 +54,7 @@ def web(
     home = prepare_home(settings)
     echo("preparing the dbt manifest")
     ensure_manifest(settings)
-    _fail_runs_of_a_stopped_ui(settings, home / "ui.process")
+    fail_runs_of_a_stopped_ui(settings, home / "ui.process")
     if access.address.origin is None:
         echo("DAGSTER_ADDRESS is on this machine, so only this machine can reach the UI (loopback address)")
         echo(f"Dagster behind a login on http://localhost:{port}{path_prefix}/, its home is {home}")

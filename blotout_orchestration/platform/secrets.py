@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 ENVIRONMENT: Final = "env:"
 SECRETS_MANAGER: Final = "secretsmanager:"
 FORMS: Final = "`env:NAME`, `secretsmanager:ID` or `secretsmanager:ID#KEY`"
+TIMEOUT_SECONDS: Final = 5.0
+"""How long one answer of Secrets Manager is waited for, twice at most: a login page waits as well."""
 _REFERENCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|secretsmanager:[A-Za-z0-9/_+=.@:-]+(#[^#\s]+)?")
 
 
 class SecretError(BlotoutError):
     """A reference that is not one, or that nothing stands behind. Names the reference, never a value."""
+
+
+class SecretNotFoundError(SecretError):
+    """Secrets Manager has no secret of this name."""
 
 
 def is_reference(text: str) -> bool:
@@ -62,14 +68,19 @@ def resolve(reference: str, settings: Settings) -> SecretStr:
 
 def _secret_text(identifier: str, settings: Settings) -> str:
     import boto3
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    client: Any = boto3.client("secretsmanager", region_name=settings.aws_region)
+    limits = Config(
+        connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS, retries={"total_max_attempts": 2}
+    )
+    client: Any = boto3.client("secretsmanager", region_name=settings.aws_region, config=limits)
     try:
         answer = client.get_secret_value(SecretId=identifier)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "ClientError")
-        raise SecretError(f"{SECRETS_MANAGER}{identifier}: Secrets Manager answered {code}") from None
+        kind = SecretNotFoundError if code == "ResourceNotFoundException" else SecretError
+        raise kind(f"{SECRETS_MANAGER}{identifier}: Secrets Manager answered {code}") from None
     except BotoCoreError as error:
         raise SecretError(f"{SECRETS_MANAGER}{identifier}: {type(error).__name__}") from None
     if "SecretString" not in answer:

@@ -16,10 +16,12 @@ class OperationsSettings(BaseModel):
     """When the bill is mailed and to whom, and for how long Dagster remembers."""
 
     billing_schedule_interval: fields.Cron = cron_setting(
-        "0 6 3 * *", "When the bill of the month before is mailed; the cloud closes its books within two days."
+        "0 6 3 * *",
+        "When the bill of the month before is mailed; the cloud closes its books within two days.",
     )
     dagster_upkeep_schedule_interval: fields.Cron = cron_setting(
-        "45 3 * * *", "When old runs are purged, orphaned runs are failed and failed partitions are looked for."
+        "45 3 * * *",
+        "When old runs are purged, orphaned runs are failed and failed partitions are looked for.",
     )
     billing_email: fields.Addresses = setting(
         "Billing and upkeep",

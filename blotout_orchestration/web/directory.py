@@ -56,9 +56,8 @@ def admin_password(settings: Settings) -> str | None:
         for reference in ADMIN_SECRETS:
             try:
                 return secrets.resolve(reference, settings).get_secret_value().strip() or None
-            except secrets.SecretError as error:
-                if "ResourceNotFoundException" not in str(error):
-                    raise
+            except secrets.SecretNotFoundError:
+                continue
     password = settings.dagster_password
     return password.get_secret_value() if password else None
 
