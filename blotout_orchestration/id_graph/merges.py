@@ -12,8 +12,18 @@ from __future__ import annotations
 from blotout_orchestration.id_graph.workspace import Workspace, node_is_end, same_node
 
 
+def moves(space: Workspace) -> None:
+    """Make `moves`: the ids of `graph_new` with the person they were of (null for new ids) and are of now."""
+    kind = "table" if space.has_rows("graph_old") else "view"
+    space.connection.execute(
+        f"""create or replace temporary {kind} moves as
+            select n.id_type, n.provider, n.id, o.global_user_id as before, n.global_user_id as after
+            from graph_new as n left join graph_old as o on {same_node("o", "n")}"""
+    )
+
+
 def redirects(space: Workspace, *, every: bool) -> None:
-    """Make `merges_old` and `merges_new` from `graph_old`, `graph_new` and `links` (edges of this run).
+    """Make `merges_old` and `merges_new` from `graph_old`, `graph_new`, `moves` and `links` (this run's edges).
 
     `recomputed` holds the people of before whose ids are all in `graph_old`, `winners` people that stay as
     they are and whose oldest id may not be in `graph_new`. With `every` all redirects are checked (a full
@@ -59,20 +69,14 @@ _CONCERNED = """
 
 _EVIDENCE = f"""
     create or replace temporary table retired_evidence as
-    with ends as (
-        select l.*, before_a.global_user_id as before_a, before_b.global_user_id as before_b
+    with joining as (
+        select l.*, a.before as before_a, b.before as before_b
         from links as l
-        left join graph_old as before_a on {node_is_end("before_a", "l", "a")}
-        left join graph_old as before_b on {node_is_end("before_b", "l", "b")}
-        where id_b is not null
-    ),
-    joining as (
-        select ends.* from ends
-        join graph_new as after_a on {node_is_end("after_a", "ends", "a")}
-        join graph_new as after_b on {node_is_end("after_b", "ends", "b")}
-        where before_a is distinct from before_b and after_a.global_user_id = after_b.global_user_id
-          and (before_a in (select global_user_id from retired)
-               or before_b in (select global_user_id from retired))
+        join moves as a on {node_is_end("a", "l", "a")}
+        join moves as b on {node_is_end("b", "l", "b")}
+        where a.before is distinct from b.before and a.after = b.after
+          and (a.before in (select global_user_id from retired)
+               or b.before in (select global_user_id from retired))
     ),
     sides as (select *, before_a as joined from joining union all select *, before_b from joining)
     select distinct on (joined) joined as global_user_id, first_seen, source, id_a_type, id_a, id_b_type, id_b

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from blotout_orchestration.id_graph.batches import Work
-from blotout_orchestration.id_graph.workspace import Workspace, same_node
+from blotout_orchestration.id_graph.workspace import Workspace
 
 _LISTED = 1000
 
@@ -50,10 +50,8 @@ def _moved(space: Workspace) -> tuple[int, dict[str, int]]:
     """How many ids are new, and the people whose ids are now in several people, with their number."""
     connection = space.connection
     connection.execute(
-        f"""create or replace temporary table moved as
-            select o.global_user_id as before, n.global_user_id as after, count(*) as ids
-            from graph_new as n left join graph_old as o on {same_node("o", "n")}
-            where o.global_user_id is distinct from n.global_user_id group by all"""
+        """create or replace temporary table moved as
+           select before, after, count(*) as ids from moves where before is distinct from after group by all"""
     )
     # Whoever kept its global_user_id kept its oldest id, so it is one of the parts itself.
     split = connection.execute(
@@ -64,7 +62,7 @@ def _moved(space: Workspace) -> tuple[int, dict[str, int]]:
 
 
 def summarise(space: Workspace, work: Work, touched: int, dry_run: bool) -> StitchResult:
-    """The result of a run from `graph_old`, `graph_new`, the redirects and the quarantine of its workspace."""
+    """The result of a run from `graph_old`, `graph_new`, `moves`, redirects and quarantine of its workspace."""
     connection = space.connection
     held, old, new = (totals(space, name) for name in ("graph", "graph_old", "graph_new"))
     redirects = [

@@ -105,6 +105,7 @@ def _stitch(
         else:
             touched = _touched(space, rules, work, may_be_held=may_be_held)
         progress(f"{touched} components touched")
+        merges.moves(space)
         merges.redirects(space, every=work.everything)
         result = summarise(space, work, touched, dry_run)
         if not dry_run:
@@ -151,8 +152,11 @@ def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held:
             select component_id from component_groups where group_no in (select group_no from long_way)
             union select component_id from dirty_components"""
     )
+    # Without such components the graph need not be read: no condition would tell DuckDB so.
+    long_graph = "graph" if space.has_rows("long_components") else "(select * from graph limit 0)"
     connection.execute(
-        "create or replace temporary table long_old as select * from graph semi join long_components using (component_id)"
+        "create or replace temporary table long_old as "
+        f"select * from {long_graph} semi join long_components using (component_id)"
     )
     connection.execute(
         """create or replace temporary table members as
@@ -173,7 +177,7 @@ def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held:
     connection.execute("create or replace temporary view winners as select * from group_canonical")
     for name, parts in (("graph_old", ("short_old", "long_old")), ("graph_new", ("short_new", "long_new"))):
         connection.execute(
-            f"create or replace temporary table {name} as from {parts[0]} union all by name from {parts[1]}"
+            f"create or replace temporary view {name} as from {parts[0]} union all by name from {parts[1]}"
         )
     connection.execute(
         """create or replace temporary view quarantine_old as
