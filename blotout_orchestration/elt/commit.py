@@ -21,6 +21,7 @@ from blotout_orchestration.elt.definition import Stream
 from blotout_orchestration.elt.staged import Staged
 from blotout_orchestration.elt.stream_tables import (
     LOAD,
+    NAMES,
     RUN_COLUMNS,
     STATE,
     STREAM,
@@ -65,6 +66,7 @@ class Load:
     previous_load_id: str
     state: str | None
     mapping: str
+    names: dict[str, str]
     replaces: bool
     since: datetime | int | None = None
 
@@ -145,7 +147,12 @@ def _attempt(lake: Lake, load: Load, staged: Staged, files: Sequence[Any]) -> Co
         plan.snapshot_id,
         Change(files, positions, everything=load.replaces),
         snapshot_properties={"run_id": load.run_id, "load_id": load.load_id, "pipeline": load.pipeline},
-        table_properties={LOAD: json.dumps(record), STREAM: load.mapping, **state},
+        table_properties={
+            LOAD: json.dumps(record),
+            STREAM: load.mapping,
+            NAMES: json.dumps(load.names, sort_keys=True),
+            **state,
+        },
     )
     after = before - gone + added
     if len(plan.files) + len(plan.delete_files) > MAXIMUM_FILES and after <= REWRITTEN_ROWS:

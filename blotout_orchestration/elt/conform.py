@@ -49,6 +49,7 @@ class Conformed:
 def conform(
     stream: str,
     paths: Sequence[Path],
+    names: Mapping[str, str],
     held: Mapping[str, pa.DataType],
     contract: Contract,
     keys: Sequence[str],
@@ -56,13 +57,14 @@ def conform(
     texts: bool = False,
     declared: Mapping[str, pa.DataType] | None = None,
 ) -> Conformed:
-    """Write the rows of Parquet files as parts in `folder`; `held` are the table's columns, empty before it is.
+    """Write the rows of Parquet files as parts in `folder`.
+
+    `names` are the lake's names of the delivered columns; `held` are the table's columns, empty before it is.
 
     `declared` columns are there whether they were delivered or not, unless the contract has closed the table.
     With `texts` the text columns that the table does not have yet get the type that all their values have.
     Raises ContractError with every column that breaks the contract, or when a row lacks its primary key.
     """
-    names = column_names(paths)
     kinds = _inferred(paths, names, held) if texts else {}
     work = _Conforming(stream, contract, bool(held), Conformed(folder, dict(held)), names, tuple(keys), kinds)
     if not held or contract == "evolve":
@@ -84,10 +86,10 @@ def conform(
     return work.found
 
 
-def column_names(paths: Sequence[Path]) -> dict[str, str]:
-    """The lake's name of each source column in the files, dlt's own columns left out."""
+def column_names(paths: Sequence[Path], known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The lake's name of each source column in the files, dlt's own columns left out; `known` ones stay."""
     delivered = {name.split(VARIANT)[0] for path in paths for name in pq.read_schema(path).names}
-    found = snake_case_names(name for name in delivered if not name.startswith("_dlt_"))
+    found = snake_case_names((name for name in delivered if not name.startswith("_dlt_")), known)
     own = {one.name for one in RUN_COLUMNS}
     return {name: f"source_{lake}" if lake in own else lake for name, lake in found.items()}
 
@@ -106,7 +108,7 @@ class _Conforming:
     contract: Contract
     has_table: bool
     found: Conformed
-    names: dict[str, str]
+    names: Mapping[str, str]
     keys: tuple[str, ...]
     kinds: Mapping[str, pa.DataType]
     violations: Counter[str] = field(default_factory=Counter)

@@ -104,6 +104,26 @@ class Stream(_Strict):
         """Name of the stream's table."""
         return snake_case(self.alias or self.name)
 
+    def named(self, names: Mapping[str, str]) -> Stream:
+        """The stream with its columns called as they are in the lake; `names` are those of the delivered ones."""
+
+        def lake(name: str | None) -> str | None:
+            return None if name is None else names.get(name, snake_case(name))
+
+        return self.model_copy(
+            update={
+                "primary_key": tuple(names.get(name, snake_case(name)) for name in self.primary_key),
+                "cursor": lake(self.cursor),
+                "deleted_column": lake(self.deleted_column),
+                "id_mapping": tuple(
+                    one.model_copy(update={"map_column": lake(one.map_column)}) for one in self.id_mapping
+                ),
+                "event_map": tuple(
+                    one.model_copy(update={"map_column": lake(one.map_column)}) for one in self.event_map
+                ),
+            }
+        )
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The primary key's columns in the lake."""

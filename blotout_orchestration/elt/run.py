@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from blotout_orchestration.elt.commit import Load, commit
-from blotout_orchestration.elt.conform import conform
+from blotout_orchestration.elt.conform import column_names, conform
 from blotout_orchestration.elt.definition import PipelineError, Stream, streams_of
 from blotout_orchestration.elt.extract import cursor_text, extract, working_folder
 from blotout_orchestration.elt.feeds import feed_source
@@ -150,15 +150,20 @@ class _StreamLoader:
         again = since if incremental and not full_refresh else None
         self.folder.mkdir(parents=True, exist_ok=True)
         found = extract(self.source, stream, window, known, again, self.folder)
+        names = column_names(found.files, state.names)
+        declared = declared_types(self.source, stream)
+        texts = delivers_text(self.source, stream)
+        stream = stream.named({**state.names, **names})
         rows = conform(
             stream.name,
             found.files,
+            names,
             held_columns(table),
             stream.contract,
             stream.keys,
             self.folder / "rows",
-            texts=delivers_text(self.source, stream),
-            declared=declared_types(self.source, stream),
+            texts=texts,
+            declared=declared,
         )
         before, after = cursor_text(found.cursor_before), cursor_text(found.cursor_after)
         if table is None and not rows.columns:
@@ -174,6 +179,7 @@ class _StreamLoader:
             previous_load_id=state.load_id,
             state=found.state,
             mapping=mapping_of(stream),
+            names=state.names | {name: lake for name, lake in names.items() if name != lake},
             replaces=full_refresh or stream.disposition == "overwrite",
             since=again,
         )

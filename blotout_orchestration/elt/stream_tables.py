@@ -28,6 +28,7 @@ STATE = "blotout.elt.state"
 LOAD = "blotout.elt.load"
 STREAM = "blotout.elt.stream"
 FED = "blotout.elt.fed"
+NAMES = "blotout.elt.names"
 RUN_COLUMNS = (pa.field("etl_run_date", pa.date32()), pa.field("etl_run_datetime", TIMESTAMP))
 
 
@@ -37,6 +38,8 @@ class StreamState:
 
     resource: str | None = None
     load: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """Source columns that are called otherwise in the table, so that they are called so for ever."""
 
     @property
     def load_id(self) -> str:
@@ -48,7 +51,10 @@ def read_state(table: Table | None) -> StreamState:
     """The state that a stream's table holds."""
     if table is None:
         return StreamState()
-    return StreamState(table.properties.get(STATE), json.loads(table.properties.get(LOAD, "{}")))
+    properties = table.properties
+    return StreamState(
+        properties.get(STATE), json.loads(properties.get(LOAD, "{}")), json.loads(properties.get(NAMES, "{}"))
+    )
 
 
 def load_table(lake: Lake, schema: str, name: str) -> Table | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 MAXIMUM_LENGTH = 200
 """Longer names are cut and told apart by a hash; Glue takes 255 characters."""
@@ -35,15 +35,17 @@ def snake_case(name: str) -> str:
     return found
 
 
-def snake_case_names(names: Iterable[str]) -> dict[str, str]:
+def snake_case_names(names: Iterable[str], known: Mapping[str, str] | None = None) -> dict[str, str]:
     """Each of some names with a snake_case name of its own, whatever their order.
 
     Of names that would become the same one, the one already spelled so keeps it (else the first in sorted
-    order); the others get a hash of their own spelling behind it. `{"userID": "user_id_1f3c...", "user_id": "user_id"}`
+    order); the others get a hash of their own spelling behind it. `known` names keep what they were given before. `{"userID": "user_id_1f3c...", "user_id": "user_id"}`
     """
-    found: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in sorted(set(names), key=lambda one: (snake_case(one) != one, one)):
+    given = dict(known or {})
+    wanted = set(names)
+    found = {name: given[name] for name in wanted if name in given}
+    taken = set(given.values())
+    for name in sorted(wanted - found.keys(), key=lambda one: (snake_case(one) != one, one)):
         short = snake_case(name)
         length = 8
         candidate = short
