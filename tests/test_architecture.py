@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "blotout_orchestration"
-DOMAINS = {"events", "id_graph", "analytics", "elt"}
+DOMAINS = {"events", "id_graph", "analytics", "elt", "entities", "activation", "maintenance", "web"}
 FOUNDATIONS = {"lake", "platform"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 DOCTOR_READS_DOMAINS = {"platform/doctor.py", "platform/queries.py"}

@@ -91,12 +91,15 @@ def run_store(
     seed: Seed = _DEFAULT.seed,
 ) -> None:
     """Everything: generate, land, run the main job end to end, show and write the figures."""
+    from blotout_orchestration.entities.predefined import create_entities
     from blotout_orchestration.job_runner import run_job
 
     started_at = datetime.now(UTC)
     settings = current_settings()
     _make(folder, DemoOptions(seed=seed, days=days, people=people, events=events))
     _land(settings, folder)
+    # The demo's CRM tables stand for a shop's pipeline, with which its segments and funnels come.
+    create_entities(settings, pipelines=["demo"])
     if not run_job(MAIN_JOB, settings=settings, echo=echo):
         raise typer.Exit(1)
     _show(settings, folder, started_at)

@@ -102,7 +102,7 @@ entity_definition = Table(
     Column("author", String(128), nullable=False),
     Column("is_deleted", Integer, nullable=False, default=0),
     UniqueConstraint("kind", "name", "version", name="entity_definition_version"),
-    comment="Segments and funnels, a row a version; the highest version of a name holds.",
+    comment="Segments and funnels, a row a version; the highest version of a name that is no offer holds.",
 )
 
 audit_log = Table(

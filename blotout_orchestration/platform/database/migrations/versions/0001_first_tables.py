@@ -108,7 +108,7 @@ def upgrade() -> None:
         sa.Column("is_deleted", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("kind", "name", "version", name="entity_definition_version"),
-        comment="Segments and funnels, a row a version; the highest version of a name holds.",
+        comment="Segments and funnels, a row a version; the highest version of a name that is no offer holds.",
     )
     op.create_table(
         "setup_step",
