@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pyarrow import fs as pafs
 
 from blotout_orchestration.events.batches import HourFiles, HourRows
-from blotout_orchestration.events.contract import CORE_EVENTS
+from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS
 from blotout_orchestration.events.deduplication import (
     ARRIVAL_ORDER,
     collisions,
@@ -45,24 +45,25 @@ def flatten_batch(landing: str, hours: list[HourFiles], target: str | None) -> H
     connection = connect()
     lines = _Lines(read_chunks(landing, [(hour.hour, hour.files) for hour in hours]))
     try:
-        load_lines(connection, pa.RecordBatchReader.from_batches(LINES_SCHEMA, lines.record_batches()))
+        stream = pa.RecordBatchReader.from_batches(LINES_SCHEMA, lines.record_batches())
+        load_lines(connection, stream, raw=False)
     except Exception as error:
         raise lines.failure or error from None
     bad = [*lines.bad, refused_lines(connection)]
     found = sum(table.num_rows for table in lines.bad) + _number(connection, "select count(*) from flattened")
     connection.execute(
         f"""create temporary view keys as
-            select rowid as event_row, arrival_hour, event_id, content_hash, {", ".join(ARRIVAL_ORDER)}
+            select event_row, arrival_hour, event_id, content_hash, {", ".join(ARRIVAL_ORDER)}
             from flattened where reason is null"""
     )
     later = later_deliveries(connection, "keys")
     if later.num_rows:
-        bad.append(_collided(connection, later))
+        bad.append(_collided(connection, later, landing, hours))
     connection.register("later", later)
     connection.execute(
         f"""create temporary view core as
             select {", ".join(_FIGURED)} from flattened
-            where reason is null {_first_deliveries(later, "rowid")}"""
+            where reason is null {_first_deliveries(later)}"""
     )
     connection.register("bad", pa.concat_tables(bad))
     counts = figures_of_views(connection)
@@ -77,6 +78,7 @@ def flatten_batch(landing: str, hours: list[HourFiles], target: str | None) -> H
     )
 
 
+_PLACE = ("arrival_hour", "landing_file", "landing_line", "landing_index")
 _FIGURED = ("arrival_hour", "additional_data", "type_conflicts", "event_datetime")
 
 
@@ -84,17 +86,36 @@ def _number(connection: Any, query: str) -> int:
     return int(connection.execute(query).fetchone()[0])
 
 
-def _first_deliveries(later: pa.Table, row: str) -> str:
-    return f"and {row} not in (select event_row from later)" if later.num_rows else ""
+def _first_deliveries(later: pa.Table) -> str:
+    return "and event_row not in (select event_row from later)" if later.num_rows else ""
 
 
-def _collided(connection: Any, later: pa.Table) -> pa.Table:
+def _collided(connection: Any, later: pa.Table, landing: str, hours: list[HourFiles]) -> pa.Table:
+    """Collisions among later deliveries as rows of bad_events.
+
+    Their raw text was not kept, because collisions are rare: their lines are read and flattened once more.
+    """
     connection.register("collided", later.filter(pc.invert(later["is_duplicate"])))
-    rows = connection.sql(
-        f"""select arrival_hour, landing_file, landing_line, landing_index, {RAW}
-            from flattened semi join collided on flattened.rowid = collided.event_row order by flattened.rowid"""
+    places = connection.sql(
+        f"select {', '.join(_PLACE)} from flattened semi join collided using (event_row) order by event_row"
     ).to_arrow_table()
     connection.unregister("collided")
+    if places.num_rows == 0:
+        return BAD_EVENTS.arrow_schema.empty_table()
+    names, numbers = places["landing_file"].unique(), places["landing_line"].unique()
+    known = set(names.to_pylist())
+    files = [(hour.hour, [file for file in hour.files if file.path in known]) for hour in hours]
+    lines = [
+        chunk.lines.filter(pc.is_in(chunk.lines["landing_line"], numbers))
+        for chunk in read_chunks(landing, files)
+    ]
+    again = connect()
+    load_lines(again, pa.concat_tables(lines))
+    again.register("places", places)
+    rows = again.sql(
+        f"select {', '.join(_PLACE)}, {RAW} from flattened semi join places using ({', '.join(_PLACE)})"
+    ).to_arrow_table()
+    again.close()
     return collisions(rows)
 
 
@@ -116,7 +137,7 @@ def _write(connection: Any, target: str, later: pa.Table) -> list[str]:
         query = f"""
             select {columns} from enriched
             where arrival_hour >= timestamptz '{day.isoformat()}' and arrival_hour < timestamptz '{end.isoformat()}'
-            {_first_deliveries(later, "event_row")}"""
+            {_first_deliveries(later)}"""
         _copy(connection, query, store, f"{folder}/{name}")
         files.append(f"{target}/{name}")
     return files

@@ -25,13 +25,13 @@ Key = tuple[Any, ...]
 
 
 def enrich(connection: Any) -> None:
-    """Over the kernel's table `flattened` make the view `enriched`: good events as `KERNEL_SCHEMA` columns.
+    """Over the kernel's `flattened` make the view `enriched`: good events as `KERNEL_SCHEMA` columns.
 
     The view has the column `event_row` besides, the row's number in `flattened`. Its order is not defined.
     """
     connection.execute(
         """create or replace temporary view chosen as
-           select *, rowid as event_row, coalesce(user_agent_in_body, user_agent_in_headers) as user_agent
+           select *, coalesce(user_agent_in_body, user_agent_in_headers) as user_agent
            from flattened where reason is null"""
     )
     _look_up(connection, "agents", "chosen", ("user_agent",), _devices)

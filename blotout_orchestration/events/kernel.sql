@@ -150,7 +150,8 @@ select arrival_hour, received_at, landing_file, landing_line, cast(landing_index
     when 'invalid_event_time' then case when text_event_datetime is null then '`evt` is missing'
       else '`evt` should be milliseconds since 1970, before the year 2200' end
     end as detail,
-  case when line_reason is not null then rtrim(line, chr(10) || chr(13)) else cast(event as varchar) end as raw,
+  case when line_reason is not null then rtrim(line, chr(10) || chr(13))
+    when /*raw_kept*/ then cast(event as varchar) end as raw,
   coalesce(sent_event_id, 'made-' || md5(concat_ws('|', content_hash, landing_file, landing_line,
     landing_index))) as event_id,
   content_hash,

@@ -197,11 +197,11 @@ def _envelope_parts() -> dict[str, str]:
 
 
 @cache
-def kernel_sql() -> str:
+def kernel_sql(raw: bool = True) -> str:
     """The query over a table `lines` (arrival_hour, landing_file, landing_line, line).
 
     One row an event, and one a line without events. `reason` is NULL for a good event; `raw` is the event
-    or, where there is none, the line. Columns that still need enrichment come beside the contract's.
+    or, where there is none, the line; without `raw`, refused rows only have it. Columns that still need enrichment come beside the contract's.
     """
     template = resources.files(__package__).joinpath("kernel.sql").read_text("utf-8")
     names = [name for header in HEADERS for name in (header, header.lower(), header.title())]
@@ -218,6 +218,7 @@ def kernel_sql() -> str:
         "header_variants": f"[{variants}]",
         "headers_picked": f"{{{picked}}}",
         "body_without_events": ", ".join(f'"{name}" := b."{name}"' for name in BODY if name != "events"),
+        "raw_kept": "true" if raw else "reason is not null",
         "event_time": typed("text_event_datetime", "epoch"),
         **_envelope_parts(),
         **_group_parts(),
