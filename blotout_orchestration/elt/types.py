@@ -127,10 +127,11 @@ def _cast_all(array: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_string(array.type) and target == TIMESTAMP:
         return _moments(array)
     found = array.cast(target)
-    rounds = pa.types.is_floating(array.type) and pa.types.is_decimal(target)
-    # Arrow rounds to the scale; a value that this changes does not fit.
-    if rounds and not pc.all(pc.equal(found.cast(array.type), array), skip_nulls=True).as_py():
-        raise pa.ArrowInvalid("decimals would be lost")
+    rounds = {pa.types.is_floating(array.type), pa.types.is_floating(target)} == {True, False}
+    exact = pa.types.is_decimal(array.type) or pa.types.is_decimal(target)
+    # Between decimals and doubles Arrow rounds; a value that does not come back as it was does not fit.
+    if rounds and exact and not pc.all(pc.equal(found.cast(array.type), array), skip_nulls=True).as_py():
+        raise pa.ArrowInvalid("digits would be lost")
     return found
 
 
