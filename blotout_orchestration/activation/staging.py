@@ -33,7 +33,7 @@ _ROWS = pa.schema(
         ("reason", pa.string()),
     ]
 )
-_MEMORY = "256MB"
+_MEMORY = "128MB"
 _PAGE = 2_000
 
 

@@ -103,7 +103,7 @@ class FakeKlaviyo(FakeServer):
         now = self.now()
         for calls, seconds in windows:
             made = self._calls.setdefault((kind, seconds), deque())
-            while made and made[0] <= now - seconds:
+            while made and made[0] <= now - seconds + 1e-6:  # clocks round
                 made.popleft()
             if len(made) >= calls:
                 return self.throttled()
