@@ -61,7 +61,8 @@ def test_a_segment_is_its_present_members_with_their_profiles(lake, receiver, sy
     assert receiver.emails() == {"p1@example.com"}
 
 
-def test_a_segment_that_was_never_computed_is_told_by_name(sync):
+def test_a_segment_that_was_never_computed_is_told_by_name(lake, sync):
+    _write(lake, USERS, [{"global_user_id": "g1", "email": "p1@example.com"}])
     payload = {"mapping": MAPPING, "key": "email"}
     with pytest.raises(QueryError, match="segment_membership"):
         sync(Channel(name="vip", channel_type="file", audience="vip", payload=payload))
