@@ -61,8 +61,9 @@ format: $(VENV)/.installed-dev  ## let ruff mend what it can
 bench: $(VENV)/.installed-dev  ## measure; the tables are explained in docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
-screenshots: $(VENV)/.installed-dev  ## take the pictures of docs/ from a demo run (Chromium)
+screenshots: $(VENV)/.installed-dev  ## take the pictures of docs/ from a demo run (Chromium; BLOTOUT_TEST_DATA)
 	@$(BIN)/python -m docs.take_screenshots
+	@$(BIN)/python -m docs.take_pipeline_screenshots
 
 lock: | $(UV)  ## compile the lock files from pyproject.toml
 	@$(UV) pip compile --quiet --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock
