@@ -33,6 +33,13 @@ DAG_NAMES = {
     "campaign",
     "derived_views",
     "retention",
+    "one_time_setup",
+    "compression",
+    "entity_creation",
+    "cleanup_temp_tables",
+    "delete_idle_db_connections",
+    "billing",
+    "activation_stats",
 }
 
 
