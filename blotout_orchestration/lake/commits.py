@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.expressions import BooleanExpression
-from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.table import Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from sqlalchemy.exc import DBAPIError
@@ -110,6 +109,9 @@ def _append(transaction: Transaction, rows: pa.Table, properties: dict[str, str]
 
     pyiceberg 0.12 filters all rows once for each partition: 90 days of 100,000 events took it 94 s.
     """
+    # Imported here: it brings pandas and Arrow's datasets, which loading the definitions needs not.
+    from pyiceberg.io.pyarrow import _dataframe_to_data_files
+
     table, counter = transaction._table, itertools.count(0)
     with transaction._append_snapshot_producer(properties) as producer:
         for part in partition_slices(transaction.table_metadata, rows):

@@ -16,7 +16,6 @@ import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.expressions import AlwaysTrue
-from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
@@ -38,6 +37,8 @@ class Change:
 
 def write_data_files(table: Table, batches: Iterable[pa.Table]) -> Iterator[DataFile]:
     """Write rows as data files of an unpartitioned table; they belong to it from the commit on."""
+    from pyiceberg.io.pyarrow import _dataframe_to_data_files
+
     identity, counter = uuid.uuid4(), itertools.count(0)
     for rows in batches:
         yield from _dataframe_to_data_files(table.metadata, rows, table.io, identity, counter)

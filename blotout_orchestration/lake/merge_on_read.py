@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
-from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.manifest import (
     DataFile,
     DataFileContent,
@@ -154,6 +153,8 @@ def replace_positions(
     The table must be unpartitioned. Raises ConcurrentChangeError when the newest snapshot is no longer
     `snapshot_id`, from which the positions were planned.
     """
+    from pyiceberg.io.pyarrow import _dataframe_to_data_files
+
     if positions.num_rows == 0 and rows.num_rows == 0:
         return
     table = load_for_replacing(catalog, identifier)

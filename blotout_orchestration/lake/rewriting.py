@@ -15,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.expressions import AlwaysTrue
-from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files
 from pyiceberg.manifest import DataFile, ManifestContent, ManifestEntry, ManifestEntryStatus, ManifestFile
 from pyiceberg.table import FileScanTask, Table, Transaction
 from pyiceberg.table.snapshots import Operation, Summary
@@ -84,12 +83,16 @@ def live_tasks(table: Table) -> dict[str, FileScanTask]:
 
 def read_tasks(table: Table, tasks: Iterable[FileScanTask]) -> pa.Table:
     """The rows of some data files in the table's schema, without those that are deleted."""
+    from pyiceberg.io.pyarrow import ArrowScan
+
     found = [FileScanTask(task.file, task.delete_files) for task in tasks]
     return ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue()).to_table(found)
 
 
 def write_files(table: Table, rows: pa.Table) -> list[DataFile]:
     """Write rows of one partition as one data file that no snapshot refers to yet."""
+    from pyiceberg.io.pyarrow import _dataframe_to_data_files
+
     metadata = table.metadata.model_copy(
         update={"properties": {**table.metadata.properties, "write.target-file-size-bytes": _UNBOUNDED}}
     )
