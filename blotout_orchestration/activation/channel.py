@@ -94,13 +94,17 @@ class UnavailableError(Exception):
 
 
 class RefusedError(Exception):
-    """The whole batch was refused, nothing of it was taken. `rows` are those the destination named."""
+    """The batch was refused as a whole. `rows` are those the destination named.
 
-    def __init__(self, reason: str, rows: tuple[Rejection, ...] = ()) -> None:
+    `taken`: it may have taken the good rows nevertheless and only does not say which; else it took nothing.
+    """
+
+    def __init__(self, reason: str, rows: tuple[Rejection, ...] = (), *, taken: bool = False) -> None:
         """`reason` without the rows' values."""
         super().__init__(reason)
         self.reason = reason
         self.rows = rows
+        self.taken = taken
 
 
 @dataclass(frozen=True)

@@ -134,8 +134,14 @@ class Delivery:
         try:
             answer = with_retries(once, self.clock)
         except RefusedError as refusal:
-            self.journal.not_taken(key)
+            # What may have been taken stays open until its parts are answered: a kill in between leaves it unknown.
+            open_until_answered = refusal.taken or uncertain
+            if not open_until_answered:
+                self.journal.not_taken(key)
             self._divide(batch, refusal)
+            if open_until_answered:
+                self._collect(0)
+                self.journal.not_taken(key)
             return
         except (ThrottledError, UnavailableError) as error:
             if not uncertain:

@@ -147,3 +147,24 @@ def test_a_killed_sync_is_made_good_by_the_next(lake, settings, meta, to_meta, s
     assert meta.has(*_emails("ada", "bob", "zoe"))
     assert {row["state"] for row in ledger(lake).values()} == {"delivered", "removed"}
     assert_sums_hold(lake)
+
+
+def test_a_kill_while_invalid_entries_are_looked_for_forgets_nobody(lake, settings, meta, to_meta, sync):
+    people(lake, [person(f"p{i}") for i in range(4)])
+    meta.invalid = {sha256("p1@example.com")}
+    process = start(settings.blotout_home, to_meta(), "killed")
+    meta.faults.extend([None, "kill before"])
+    run_killed(meta, process)
+    assert meta.has(*_emails("p0", "p2", "p3"))
+    people(lake, [person("p0")])
+    sync(to_meta(), "after", confirm_large_change=True)
+    assert meta.has(*_emails("p0"))
+    assert_sums_hold(lake)
+
+
+def test_the_same_person_added_removed_and_added_is_three_sessions(lake, meta, to_meta, sync):
+    for number, names in enumerate((["ada"], ["ada", "bob"], ["ada"], ["ada", "bob"])):
+        people(lake, [person(name) for name in names])
+        sync(to_meta(), f"run{number}", confirm_large_change=True)
+    assert meta.has(*_emails("ada", "bob"))
+    assert (len(meta.sessions), meta.repeated) == (4, 0)

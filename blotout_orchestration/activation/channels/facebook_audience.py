@@ -6,6 +6,7 @@ Belongs here: what an operation means at Meta, and Meta's errors told apart. Doe
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -116,7 +117,7 @@ class FacebookAudienceChannel:
         if removing:
             users = [[row.values.get(self._key) or row.removal_key or ""] for row in batch.rows]
         session = {
-            "session_id": int(_digits(batch.idempotency_key), 16),
+            "session_id": _session_id(batch.idempotency_key),
             "batch_seq": 1,
             "last_batch_flag": True,
             "estimated_num_total": len(users),
@@ -137,8 +138,8 @@ class FacebookAudienceChannel:
         if invalid == sent:
             return Answer(tuple(Rejection(index, reason) for index in range(sent)))
         if invalid:
-            # Meta counts invalid entries without naming them: halves are sent until they stand alone.
-            raise RefusedError(reason)
+            # Meta takes the others and does not name the invalid: halves are sent until they stand alone.
+            raise RefusedError(reason, taken=True)
         return Answer()
 
     def _call(self, action: Callable[[], Any]) -> Any:
@@ -199,6 +200,6 @@ class FacebookAudienceChannel:
         )
 
 
-def _digits(idempotency_key: str) -> str:
-    """The digest of a batch's key, as much as fits Meta's session ids of 63 bits."""
-    return idempotency_key.rpartition("-")[2][:15]
+def _session_id(idempotency_key: str) -> int:
+    """A number of the whole key, so that the same rows in a later sync are a new session; 60 of Meta's 63 bits."""
+    return int(hashlib.sha256(idempotency_key.encode()).hexdigest()[:15], 16)
