@@ -1,6 +1,7 @@
 """The tables of activation: what each channel holds of us, what each sync did, what became of each row.
 
-Belongs here: declarations only. No table has personal data: people appear as keyed hashes (hashing.py).
+Belongs here: declarations only. People appear as keyed hashes (hashing.py), with one exception that is personal
+data: `removal_key` of the ledger, see its column.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ ACTIVATION_LEDGER = TableSpec(
         Column("tried_hash", "string", "Hash of the values that were sent last."),
         Column("attempts", "int", "Rejections in a row of these values."),
         Column("reason", "string", "Why the destination rejected it; without the row's values."),
-        Column("removal_key", "string", "Hash by which the destination itself knows the key, where it does."),
+        Column(
+            "removal_key",
+            "string",
+            "The key as the destination knows it, where a removal needs it. Meta: the unkeyed SHA-256 of e-mail or"
+            " phone, the plain external_id or mobile advertiser id. Personal data; null once removed.",
+        ),
         Column("batch", "string", "Idempotency key of the batch; of an unknown row, to send the same again."),
         Column("run_id", "string", "Run that sent it."),
         Column("recorded_at", "timestamp", "When the answer was recorded."),

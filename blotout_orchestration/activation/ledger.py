@@ -81,7 +81,7 @@ def apply_journal(lake: Lake, connection: Any, path: Path, header: Header, now: 
     load_ledger(lake, connection, header.channel, below=header.version)
     counts = _load_sent(connection, path)
     properties = {"run_id": header.sync_id, "channel": header.channel}
-    _write_outcomes(lake, connection, path, header, now, properties)
+    counts["invalid"] = _write_outcomes(lake, connection, path, header, now, properties)
     connection.execute(_CHANGED, [header.channel, header.version, header.sync_id, now])
     for chunk in _chunks(connection, "changed", "key_hash"):
         lake.append(ACTIVATION_LEDGER, chunk.select(ACTIVATION_LEDGER.arrow_schema.names), properties)
@@ -153,16 +153,17 @@ def _chunks(connection: Any, table: str, order: str) -> Iterator[pa.Table]:
 
 def _write_outcomes(
     lake: Lake, connection: Any, path: Path, header: Header, now: datetime, properties: dict[str, str]
-) -> None:
-    """Replace the sync's outcomes: the first chunk deletes what an earlier try wrote."""
+) -> int:
+    """Replace the sync's outcomes: the first chunk deletes what an earlier try wrote. Returns the invalid rows."""
     connection.execute(
         "create or replace table outcomes as select place, $1 as channel, $2 as run_id, key_hash, operation,"
         " outcome, reason, batch, $3::timestamptz as recorded_at from sent where outcome <> 'unknown'",
         [header.channel, header.sync_id, now],
     )
     schema = pa.schema([("key_hash", pa.string()), ("reason", pa.string())])
-    rows = invalid_rows(path)
+    rows, count = invalid_rows(path), 0
     while invalid := [dict(zip(schema.names, row, strict=True)) for row in islice(rows, CHUNK)]:
+        count += len(invalid)
         connection.register("arriving", pa.Table.from_pylist(invalid, schema=schema))
         connection.execute(
             "insert into outcomes select -1, $1, $2, key_hash, null, 'invalid', reason, null, $3::timestamptz"
@@ -177,6 +178,7 @@ def _write_outcomes(
             lake.replace(ACTIVATION_OUTCOMES, chunk.select(names), where, properties)
         else:
             lake.append(ACTIVATION_OUTCOMES, chunk.select(names), properties)
+    return count
 
 
 def _fold(lake: Lake, connection: Any, channel: str, properties: dict[str, str]) -> None:

@@ -34,7 +34,7 @@ class ProbeResult:
 
 
 def probe(settings: Settings, channel: RegisteredChannel, clock: Clock | None = None) -> ProbeResult:
-    """Test a channel. Raises DefinitionError, SecretError, ChannelError, DeliveryError, QueryError."""
+    """Test a channel. Raises DefinitionError, SecretError, ChannelError, DeliveryError, AudienceError."""
     definition, lake, time = understand(channel), Lake(settings), clock or SystemClock()
     connected = definition.module.connect(Context(settings, lake, definition, time, Hasher(settings).key))
     try:

@@ -73,8 +73,8 @@ def summary(counts: Counts) -> str:
 def run_row(
     header: Header, ended: End, counts: Mapping[str, int], held: int, finished_at: datetime
 ) -> dict[str, Any]:
-    """The row of activation_runs."""
-    due = header.source_rows - header.unchanged - header.invalid
+    """The row of activation_runs. Invalid rows that a kill kept out of the journal count as unsent."""
+    due = header.source_rows - header.unchanged - counts["invalid"]
     return {
         "channel": header.channel,
         "run_id": header.sync_id,
@@ -87,7 +87,7 @@ def run_row(
         "source_rows": header.source_rows,
         "sent": counts["sent"],
         "unchanged": header.unchanged,
-        "invalid": header.invalid,
+        "invalid": counts["invalid"],
         "unsent": due - counts["sent"],
         "removed": counts["removed"],
         "accepted": counts["accepted"],

@@ -56,7 +56,7 @@ def sync_channel(
     """Bring the destination to the audience's state, as the channel's mode means it.
 
     `dry_run` writes and sends nothing. `reset` forgets what the destination holds of us first, `replay` sends
-    unchanged rows too. Raises DefinitionError, QueryError, ChannelBusyError, LargeChangeError, ChannelError,
+    unchanged rows too. Raises DefinitionError, AudienceError, ChannelBusyError, LargeChangeError, ChannelError,
     DeliveryError; whatever was answered before is recorded.
     """
     definition = understand(channel)

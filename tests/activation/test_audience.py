@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import duckdb
 import pyarrow as pa
 import pytest
 from pyiceberg.expressions import AlwaysTrue
 
 from blotout_orchestration.activation.guards import LargeChangeError
+from blotout_orchestration.activation.source import AudienceError
 from blotout_orchestration.activation.workspace import ChannelBusyError, Workspace
 from blotout_orchestration.lake import TableSpec
 from blotout_orchestration.lake.tables import Column
-from blotout_orchestration.platform.query_text import QueryError
 from blotout_orchestration.platform.registry.channel import Channel
 from tests.activation.helpers import MAPPING, assert_sums_hold, channel, ledger, people, person, runs
 
@@ -64,7 +65,7 @@ def test_a_segment_is_its_present_members_with_their_profiles(lake, receiver, sy
 def test_a_segment_that_was_never_computed_is_told_by_name(lake, sync):
     _write(lake, USERS, [{"global_user_id": "g1", "email": "p1@example.com"}])
     payload = {"mapping": MAPPING, "key": "email"}
-    with pytest.raises(QueryError, match="segment_membership"):
+    with pytest.raises(AudienceError, match="segment_membership"):
         sync(Channel(name="vip", channel_type="file", audience="vip", payload=payload))
 
 
@@ -95,7 +96,7 @@ def test_the_suppression_list_is_compared_after_normalisation(lake, receiver, to
 
 def test_without_its_suppression_list_nothing_is_sent(lake, receiver, to_receiver, sync):
     people(lake, [person("ada")])
-    with pytest.raises(QueryError, match="do_not_contact"):
+    with pytest.raises(AudienceError, match="do_not_contact"):
         sync(to_receiver(options={"suppression": {"table": "do_not_contact", "column": "address"}}))
     assert receiver.requests == []
 
@@ -168,3 +169,23 @@ def test_the_log_of_a_ledger_is_folded_when_it_has_become_many_files(
     assert len(lake.files(ledgers.ACTIVATION_LEDGER)) <= 3
     assert {row["state"] for row in ledger(lake).values()} == {"delivered"}
     assert sync(to_receiver(), "last").unchanged == 2
+
+
+def test_a_query_that_stumbles_over_a_value_does_not_tell_it(lake, settings, sync, caplog):
+    settings.published_path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(settings.published_path)) as warehouse:
+        warehouse.execute(f"create schema {settings.namespace}")
+        warehouse.execute(
+            f"create view {settings.namespace}.broken as select value::integer::varchar as email,"
+            " 'Ada' as first_name from (values ('ada@example.com')) as given(value)"
+        )
+    payload = {"mapping": MAPPING, "key": "email"}
+    broken = Channel(name="vip", channel_type="file", audience="model:broken", payload=payload)
+    with pytest.raises(AudienceError, match="Conversion Error") as told:
+        sync(broken)
+    assert "ada@" not in f"{told.value} {runs(lake)} {caplog.text}"
+    assert told.value.__cause__ is None
+    assert told.value.__suppress_context__
+    people(lake, [person("ada")])
+    with pytest.raises(AudienceError, match="shoe_size"):
+        sync(channel("file", mapping={**MAPPING, "shoe": "shoe_size"}))

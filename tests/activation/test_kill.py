@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from blotout_orchestration.activation.journal import Header, Journal
+from blotout_orchestration.activation.workspace import Workspace
 from tests.activation.child import run_killed, start
 from tests.activation.helpers import assert_sums_hold, ledger, people, person, runs
 
@@ -67,3 +69,17 @@ def test_a_job_with_a_receipt_is_asked_for_and_not_sent_again(lake, settings, kl
     report = sync(to_klaviyo(), "after")
     assert (klaviyo.members(), klaviyo.imported) == (WANTED, 3)
     assert (report.recovered, report.sent, report.unchanged) == (1, 0, 3)
+
+
+def test_a_kill_between_pages_of_invalid_rows_leaves_sums_that_hold(
+    lake, settings, receiver, to_receiver, sync
+):
+    journal = Journal(Workspace(settings, "vip").journal("killed"))
+    journal.begin(Header("vip", "killed", "webhook", "mirror", 1, "2026-03-05T11:00:00+00:00", 0, 5, 0, 3))
+    journal.invalid([("k1", "null_key"), ("k2", "null_key")])
+    journal.close()
+    people(lake, AFTER)
+    sync(to_receiver(), "after")
+    killed = next(row for row in runs(lake) if row["run_id"] == "killed")
+    assert (killed["state"], killed["invalid"], killed["unsent"]) == ("killed", 2, 3)
+    assert_sums_hold(lake)

@@ -175,3 +175,21 @@ def test_the_probe_reads_the_list_and_writes_nothing(lake, settings, klaviyo, to
 def test_secrets_must_be_references(lake):
     with pytest.raises(ValueError, match="never the secret itself"):
         channel("klaviyo", connection={"api_key": "pk_0123456789abcdef0123"}, options={"list_id": "LIST1"})
+
+
+@pytest.mark.parametrize("outage", [False, True], ids=["answered-on-retry", "answered-next-sync"])
+def test_who_was_created_by_a_lost_answer_can_withdraw(lake, klaviyo, to_klaviyo, sync, outage):
+    klaviyo.job_seconds = 1e-9  # done by the next request
+    create = to_klaviyo("create", options={"consent": "agreed"})
+    people(lake, [person("ada", agreed=True), person("bob", agreed=True)])
+    klaviyo.faults.extend([None, "lost", *(["500"] * 7 if outage else [])])
+    if outage:
+        with pytest.raises(DeliveryError):
+            sync(create, "lost")
+    report = sync(create, "first")
+    assert klaviyo.members() == _members("ada", "bob")
+    assert report.held == 2
+    people(lake, [person("ada", agreed=True), person("bob", agreed=False)])
+    sync(create, "second")
+    assert klaviyo.members() == _members("ada")
+    assert_sums_hold(lake)

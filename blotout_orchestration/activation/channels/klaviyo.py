@@ -93,6 +93,7 @@ class KlaviyoChannel:
         single = Limits(1_000, 5_000_000 - _FRAME, 100_000)
         self.limits = {"upsert": bulk, "update": single, "create": single, "delete": single}
         self._members: sqlite3.Connection | None = None
+        self._unanswered: dict[str, list[int]] = {}
 
     def prepare(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A profile's attributes in Klaviyo's form; what is null is left as it is at Klaviyo."""
@@ -121,14 +122,20 @@ class KlaviyoChannel:
             return self._remove(batch)
         if batch.operation == "upsert":
             return Answer(receipt=self._import(batch, range(len(batch.rows))))
-        known = self._known([str(row.values[self._key]) for row in batch.rows])
         wanted = batch.operation == "update"
-        chosen = [i for i, row in enumerate(batch.rows) if (str(row.values[self._key]) in known) == wanted]
+        # Klaviyo may have taken an import whose answer was lost: asked again, it would know those as its own.
+        chosen = self._unanswered.get(batch.idempotency_key)
+        if chosen is None:
+            keys = [str(row.values[self._key]) for row in batch.rows]
+            known = self._known(keys)
+            chosen = [index for index, key in enumerate(keys) if (key in known) == wanted]
         why = "no such profile to update" if wanted else "the profile exists already"
         refused = tuple(Rejection(i, why) for i in sorted(set(range(len(batch.rows))) - set(chosen)))
         if not chosen:
             return Answer(refused)
+        self._unanswered[batch.idempotency_key] = chosen
         job = self._import(batch, chosen)
+        del self._unanswered[batch.idempotency_key]
         skipped = [one.index for one in refused]
         return Answer(receipt=json.dumps({"job": job, "skipped": skipped, "why": why}))
 
