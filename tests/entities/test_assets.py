@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from blotout_orchestration.entities.automation import entities_jobs, entities_se
 from blotout_orchestration.entities.checks import entities_checks
 from blotout_orchestration.entities.contract import FUNNEL_DROPOFFS, FUNNEL_REPORT, SEGMENT_MEMBERSHIP
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.settings import load_settings
 from tests.entities import warehouse as made
 from tests.entities.test_registry import _shop
 
@@ -152,7 +154,9 @@ def test_the_sensor_waits_while_the_registry_is_away(settings, tmp_path, instanc
     assert "cannot be read" in str(_tick(Lake(away), instance).skip_message)
 
 
-def test_segments_are_added_previewed_edited_and_removed_by_command(shop, tmp_path, monkeypatch):
+@pytest.fixture
+def command_line(shop: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The shop as the settings of this process, which are read once: not another test's, nor for another."""
     for name, value in (
         ("BLOTOUT_HOME", shop.settings.blotout_home),
         ("ORGANISATION", "shop"),
@@ -160,6 +164,13 @@ def test_segments_are_added_previewed_edited_and_removed_by_command(shop, tmp_pa
     ):
         monkeypatch.setenv(name, str(value))
     monkeypatch.chdir(tmp_path)
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
+@pytest.mark.usefixtures("command_line")
+def test_segments_are_added_previewed_edited_and_removed_by_command(tmp_path):
     file = tmp_path / "big.yml"
     text = "kind: segment\nname: big\ndescription: Many orders.\nwhere: {profile: orders, operator: GREATER_THAN, value: 2}\n"
 
