@@ -1,7 +1,7 @@
 """Segment membership through time: who entered, who left, in one commit a run.
 
 Belongs here: computing the members, and the difference to what the table holds. A segment that cannot be
-computed keeps its members as they are; the others go on.
+computed, or that the registry never heard of, keeps its members as they are; the others go on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 from blotout_orchestration.entities.contract import SEGMENT_MEMBERSHIP
 from blotout_orchestration.entities.definitions import SegmentDefinition
 from blotout_orchestration.entities.fields import DefinitionError
-from blotout_orchestration.entities.registry import Version, live
+from blotout_orchestration.entities.registry import Version, held_versions
 from blotout_orchestration.entities.segment_sql import compile_segment
 from blotout_orchestration.entities.warehouse import Published, open_published
 from blotout_orchestration.errors import UsageError
@@ -69,15 +69,18 @@ def update_membership(
     """Bring `segment_membership` to the state of the published warehouse; the same data changes nothing.
 
     People whose id was merged into another keep their stay under the new id. Members of a removed segment
-    leave. Raises UsageError when `as_of` lies before a change that the table already holds.
+    leave; those of a segment without a trace in the registry stay, and it is a failure. Raises UsageError
+    when `as_of` lies before a change that the table already holds.
     """
-    segments = live(lake.settings, "segment")
+    held = held_versions(lake.settings, "segment")
+    segments = [version for version in held if not version.is_deleted]
+    names = [version.name for version in held]
     with open_published(lake.settings, as_of) as published:
         result = MembershipResult(published.as_of)
         members = _members(published, segments, result, progress)
     for attempt in range(1, TRIES + 1):
         try:
-            _write(lake, members, segments, result, run_id, explicit=as_of is not None)
+            _write(lake, members, segments, names, result, run_id, explicit=as_of is not None)
             break
         except ConcurrentChangeError:
             if attempt == TRIES:
@@ -115,6 +118,7 @@ def _write(
     lake: Lake,
     members: pa.Table,
     segments: list[Version],
+    names: list[str],
     result: MembershipResult,
     run_id: str,
     *,
@@ -129,6 +133,7 @@ def _write(
         lake.register(connection, "merges", ID_GRAPH_MERGES)
         connection.register("members", members)
         at = _moment(connection, result.as_of, explicit)
+        result.failures.update(_untraceable(connection, names))
         failed = list(result.failures)
         connection.execute(
             "create temp table gone as select s.* from stays s anti join members m using (segment, global_user_id)"
@@ -172,6 +177,22 @@ def _moment(connection: Any, as_of: datetime, explicit: bool) -> datetime:
             f" {newest:%Y-%m-%d %H:%M} UTC; membership is not computed backwards"
         )
     return newest.astimezone(UTC)
+
+
+def _untraceable(connection: Any, names: list[str]) -> dict[str, str]:
+    """Why the segments that have members, but neither a definition nor a removal, are left alone.
+
+    A new or a wrong database looks as if everything had been removed; stays once closed lose their beginning.
+    """
+    query = (
+        "select segment, count(*) from stays where left_at is null and not list_contains(?::varchar[], segment)"
+        " group by segment"
+    )
+    return {
+        segment: f"the registry has neither a definition nor a removal of it, so its {count:,} members are kept;"
+        " check PLATFORM_DATABASE, or add the segment again (and remove it, if its members are to leave)"
+        for segment, count in connection.execute(query, [names]).fetchall()
+    }
 
 
 def _changes(

@@ -100,8 +100,13 @@ def offer(versions: Sequence[Version]) -> Version | None:
 
 def live(settings: Settings, kind: str) -> list[Version]:
     """The versions of a kind that hold now, by name. Raises DatabaseUnavailableError."""
+    return [version for version in held_versions(settings, kind) if not version.is_deleted]
+
+
+def held_versions(settings: Settings, kind: str) -> list[Version]:
+    """As `live`, with the removals: every name of a kind that ever held. Raises DatabaseUnavailableError."""
     held = [holding(versions) for (which, _), versions in sorted(history(settings).items()) if which == kind]
-    return [version for version in held if version is not None and not version.is_deleted]
+    return [version for version in held if version is not None]
 
 
 def add(settings: Settings, definitions: Sequence[Definition], author: str) -> list[Change]:

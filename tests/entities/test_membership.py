@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from pyiceberg.expressions import AlwaysTrue
 
 from blotout_orchestration.entities import registry
@@ -176,6 +177,27 @@ def test_members_of_a_removed_segment_leave(buyers):
     registry.remove(buyers.settings, "segment", "buyers", "me")
     _tick(buyers, [_user("ann", 1, 25)], 31)
     assert _inside(buyers) == {("recent", "ann")}
+
+
+def test_an_empty_registry_closes_no_stay_and_says_which_database_to_check(buyers, tmp_path):
+    _tick(buyers, [_user("ann", 1, 25), _user("bob", 1)], 30)
+    before = _stays(buyers)
+    database = SecretStr(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    new = Lake(buyers.settings.model_copy(update={"platform_database": database}))
+    assert registry.live(new.settings, "segment") == []
+    result = _tick(new, [_user("ann", 1, 25)], 31)
+    assert set(result.failures) == {"buyers", "recent"}
+    assert "its 2 members are kept; check PLATFORM_DATABASE" in result.failures["buyers"]
+    assert (result.changes, _stays(buyers)) == ([], before)
+    registry.add(new.settings, [made.segment(BUYERS, "buyers")], "me")
+    registry.add(new.settings, [made.segment(RECENT, "recent")], "me")
+    registry.remove(new.settings, "segment", "recent", "me")
+    assert not _tick(new, [_user("ann", 1, 25)], 32).failures
+    assert _stays(buyers) == [
+        ("buyers", "ann", 1, _day(30), None),
+        ("buyers", "bob", 1, _day(30), _day(32)),
+        ("recent", "ann", 1, _day(30), _day(32)),
+    ]
 
 
 def test_a_merged_person_keeps_the_stay_under_the_new_id(buyers):
