@@ -18,7 +18,7 @@ from blotout_orchestration.elt.conform import column_names, conform
 from blotout_orchestration.elt.definition import PipelineError, Stream, streams_of
 from blotout_orchestration.elt.extract import cursor_text, extract, working_folder
 from blotout_orchestration.elt.feeds import feed_source
-from blotout_orchestration.elt.messages import ExtractError, readable
+from blotout_orchestration.elt.messages import ExtractError, readable, unforeseen
 from blotout_orchestration.elt.report import LoadReport, StreamReport
 from blotout_orchestration.elt.sources import Source, Window, declared_types, delivers_text, open_source
 from blotout_orchestration.elt.stream_tables import held_columns, load_table, read_state
@@ -129,14 +129,16 @@ class _StreamLoader:
         self.schema, self.run_id, self.folder = schema, run_id, folder
 
     def load(self, stream: Stream, full_refresh: bool, since: datetime | int | None) -> StreamReport:
-        """The stream's report; an error a person can mend is in it, a bug of ours is raised."""
+        """The stream's report. Whatever ended it is in there, so that the other streams and the feeds go on."""
         started = time.monotonic()
         try:
             return self._load(stream, full_refresh, since, started)
         except BlotoutError as error:
-            return StreamReport(
-                stream.name, stream.table, error=str(error), seconds=time.monotonic() - started
-            )
+            text = str(error)
+        except Exception as error:
+            reason = unforeseen(error, self.source.secrets)
+            text = f"stream {stream.name}: {reason}; run the pipeline again, what was committed stays"
+        return StreamReport(stream.name, stream.table, error=text, seconds=time.monotonic() - started)
 
     def _load(
         self, stream: Stream, full_refresh: bool, since: datetime | int | None, started: float

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from blotout_orchestration.elt import commit as commits
@@ -36,6 +38,56 @@ def test_of_two_loads_at_once_the_second_to_commit_is_refused_and_changes_nothin
         load(made)
     assert inner[0].streams[0].rows_added == 10
     assert len(table(lake, "t", "id")) == 10
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            pa.ArrowInvalid("Could not convert 'Ann Miller' with type str"),
+            "stream broken: ArrowInvalid (at elt/",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "OSError: [Errno 28] No space left on device (at ",
+        ),
+        (
+            merge_on_read.ConcurrentChangeError("t changed"),
+            "ConcurrentChangeError: t changed (at elt/commit.py",
+        ),
+    ],
+)
+def test_a_stream_that_cannot_be_written_ends_neither_the_others_nor_the_feeds_and_quotes_nobody(
+    database: Database, lake: Lake, load: Load, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    database.run(
+        "create table broken (name text)",
+        "insert into broken values ('Ann Miller')",
+        CREATE,
+        INSERT.format(1, 10),
+    )
+    mapping = {"id_mapping": [{"map_column": "id", "map_provider": "crm", "map_id": True}]}
+    made = pipeline(
+        "postgres", database.connection, stream("broken"), incremental("t", "at", metadata=mapping)
+    )
+    original = commits.write_data_files
+
+    def full(target: Any, *arguments: Any) -> Any:
+        if target.name()[-1] == "broken":
+            raise error
+        return original(target, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(commits, "write_data_files", full)
+        with pytest.raises(LoadError, match="1 of 2 streams of pipeline shop failed") as failed:
+            load(made)
+    assert told in str(failed.value)
+    assert "Ann" not in str(failed.value)
+    assert failed.value.__cause__ is failed.value.__context__ is None
+    assert failed.value.report.feeds == {"id_mappings": 10}
+    assert len(table(lake, "t", "id")) == 10
+    load(made)
+    assert table(lake, "broken", "name") == [("Ann Miller",)]
 
 
 def test_a_compaction_between_plan_and_commit_is_planned_around(
