@@ -12,18 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from dagster import AssetKey, DagsterInstance, Definitions, JobDefinition, OpDefinition
+from dagster import (
+    AssetKey,
+    DagsterInstance,
+    Definitions,
+    DynamicPartitionsDefinition,
+    JobDefinition,
+    OpDefinition,
+)
 
 from blotout_orchestration.errors import UsageError
 from blotout_orchestration.platform.home import open_instance
 from blotout_orchestration.platform.progress import PROGRESS_LOGGER
 from blotout_orchestration.platform.runs import (
-    WORKER_TAG,
     fail_killed_runs,
     partition_key,
     range_tags,
     stretches,
-    worker_of_this_process,
+    worker_tags,
 )
 from blotout_orchestration.platform.setup import SETUP_JOB, setup_done
 from blotout_orchestration.settings import Settings
@@ -53,6 +59,7 @@ def run_job(
     """
     definitions = _definitions(settings)
     job = _resolve(name, definitions)
+    _check_not_dynamic(job)
     if hours is not None:
         _check_hours(job, hours)
     config = None if dry_run is None else _dry_run_config(job, dry_run)
@@ -125,6 +132,15 @@ def _resolve(name: str, definitions: Definitions) -> JobDefinition:
     if name not in names:
         raise UnknownJobError(f"there is no job {name!r}; the jobs are: {', '.join(names)}")
     return definitions.resolve_job_def(name)
+
+
+def _check_not_dynamic(job: JobDefinition) -> None:
+    """A job over registered pipelines or channels has no hours, and no run of all of them at once."""
+    if isinstance(job.partitions_def, DynamicPartitionsDefinition):
+        raise UsageError(
+            f"{job.name} runs one partition at a time, each at its own time; start one in the UI (Jobs, "
+            f"{job.name}, Partitions), or a channel with `blotout activation sync NAME`"
+        )
 
 
 def _check_hours(job: JobDefinition, hours: tuple[datetime, datetime]) -> None:
@@ -209,7 +225,7 @@ def _execute(
     echo(f"{job.name}: started")
     result = job.execute_in_process(
         instance=instance,
-        tags={WORKER_TAG: worker_of_this_process(), **(tags or {})},
+        tags={**worker_tags(), **(tags or {})},
         run_config={**(run_config or {}), "loggers": {PROGRESS_LOGGER: {"config": {}}}},
         asset_selection=selection,
         raise_on_error=False,

@@ -17,6 +17,8 @@ from pyiceberg.table import Table
 
 import blotout_orchestration
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.lake.expiry import bare
+from blotout_orchestration.lake.layers import LAYERS
 from blotout_orchestration.lake.tables import TableSpec
 
 SORT_PROPERTY: Final = "blotout.sort-by"
@@ -52,19 +54,36 @@ def matches(name: str, wanted: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name.lower(), pattern) for pattern in wanted)
 
 
+def is_ours(lake: Lake, location: str) -> bool:
+    """Whether files lie in a layer of this deployment: a Glue catalog is shared by all of an account."""
+    place = bare(location).rstrip("/") + "/"
+    return any(place.startswith(bare(lake.layer(layer)).rstrip("/") + "/") for layer in LAYERS)
+
+
+def is_our_schema(lake: Lake, schema: str) -> bool:
+    """Whether a schema is named as this deployment names its own: `{org}_{env}`, or a source's `{source}_{env}`."""
+    return schema == lake.namespace or schema.endswith(f"_{lake.settings.environment}")
+
+
 def lake_tables(lake: Lake, wanted: tuple[str, ...] = ("*",)) -> Iterator[LakeTable]:
-    """Every Iceberg table of the catalog whose name or full name matches, by name."""
+    """Every Iceberg table of this deployment whose name or full name matches, by name.
+
+    A table whose files lie elsewhere is somebody else's and is left out, whatever its name.
+    """
     for namespace in sorted(lake.catalog.list_namespaces()):
         for identifier in sorted(lake.catalog.list_tables(namespace)):
             name = ".".join(identifier)
             if not (matches(identifier[-1], wanted) or matches(name, wanted)):
                 continue
             try:
-                yield LakeTable(name, lake.catalog.load_table(identifier))
+                table = lake.catalog.load_table(identifier)
+                if is_ours(lake, table.location()):
+                    yield LakeTable(name, table)
             except (NoSuchTableError, NoSuchIcebergTableError):
                 continue  # dropped since it was listed, or a table of another format beside ours
             except Exception as error:
-                yield LakeTable(name, None, f"cannot be opened ({type(error).__name__}): {error}")
+                if is_our_schema(lake, ".".join(namespace)):
+                    yield LakeTable(name, None, f"cannot be opened ({type(error).__name__}): {error}")
 
 
 def sort_columns(table: Table) -> tuple[str, ...]:

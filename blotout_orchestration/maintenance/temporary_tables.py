@@ -20,7 +20,7 @@ from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.expiry import bare, remove_stored
 from blotout_orchestration.lake.layers import filesystem
 from blotout_orchestration.maintenance.execution import OvertakenError, VerificationError
-from blotout_orchestration.maintenance.inventory import lake_tables
+from blotout_orchestration.maintenance.inventory import is_our_schema, is_ours, lake_tables
 from blotout_orchestration.maintenance.plan import PlanItem
 from blotout_orchestration.settings import Settings
 
@@ -29,6 +29,8 @@ SCHEMA: Final = "temporary_schema"
 LAKE: Final = "lake"
 GLUE: Final = "glue"
 WAREHOUSE: Final = "warehouse"
+LOADED: Final = "blotout.elt."
+"""Prefix of the properties of a table that a pipeline loads."""
 NO_AGE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """DuckDB keeps no times. Nobody builds while its file can be opened, so what is temporary there is left over."""
 
@@ -54,7 +56,7 @@ def all_tables(lake: Lake) -> list[TemporaryTable]:
     """All tables of all places by full name, temporary or not."""
     found = list(_of_lake(lake))
     if lake.settings.catalog_uri == "glue":
-        found += _of_glue(lake.settings)
+        found += _of_glue(lake)
     if lake.settings.warehouse == "duckdb":
         found += _of_warehouse(lake.settings)
     return sorted(found, key=lambda table: table.full_name)
@@ -62,7 +64,8 @@ def all_tables(lake: Lake) -> list[TemporaryTable]:
 
 def _of_lake(lake: Lake, wanted: tuple[str, ...] = ("*",)) -> Iterator[TemporaryTable]:
     for item in lake_tables(lake, wanted):
-        if item.table is None:
+        # A loaded stream holds its cursor and its rows, whatever its source calls it.
+        if item.table is None or any(name.startswith(LOADED) for name in item.table.properties):
             continue
         schema, _, name = item.identifier.rpartition(".")
         metadata, snapshot = item.table.metadata, item.table.current_snapshot()
@@ -71,14 +74,19 @@ def _of_lake(lake: Lake, wanted: tuple[str, ...] = ("*",)) -> Iterator[Temporary
         yield TemporaryTable(LAKE, schema, name, changed, int(summary.get("total-files-size", 0)))
 
 
-def _of_glue(settings: Settings) -> Iterator[TemporaryTable]:
-    """Tables of Glue that are not Iceberg: dbt's intermediate ones among them."""
-    client = _glue(settings)
+def _of_glue(lake: Lake) -> Iterator[TemporaryTable]:
+    """Tables of Glue that are not Iceberg and are this deployment's: dbt's intermediate ones among them.
+
+    Ours are those whose files lie in our layers, and views of our schemas.
+    """
+    client = _glue(lake.settings)
     for databases in client.get_paginator("get_databases").paginate():
         for database in databases["DatabaseList"]:
             for page in client.get_paginator("get_tables").paginate(DatabaseName=database["Name"]):
                 for table in page["TableList"]:
-                    if table.get("Parameters", {}).get("table_type", "").upper() != "ICEBERG":
+                    location = table.get("StorageDescriptor", {}).get("Location", "")
+                    ours = is_ours(lake, location) if location else is_our_schema(lake, database["Name"])
+                    if ours and table.get("Parameters", {}).get("table_type", "").upper() != "ICEBERG":
                         changed = table.get("UpdateTime") or table.get("CreateTime") or datetime.now(UTC)
                         yield TemporaryTable(GLUE, database["Name"], table["Name"], changed.astimezone(UTC))
 
@@ -96,7 +104,10 @@ def _of_warehouse(settings: Settings) -> list[TemporaryTable]:
 
 def all_schemas(lake: Lake) -> list[tuple[str, str]]:
     """(place, schema) of the lake's catalog and of the embedded warehouse."""
-    found = [(LAKE, ".".join(namespace)) for namespace in lake.catalog.list_namespaces()]
+    schemas = [".".join(namespace) for namespace in lake.catalog.list_namespaces()]
+    # The catalog of an embedded deployment is its own; one in Glue is shared.
+    shared = lake.settings.catalog_uri == "glue"
+    found = [(LAKE, schema) for schema in schemas if not shared or is_our_schema(lake, schema)]
     if lake.settings.warehouse == "duckdb":
         with _warehouse(lake.settings) as connection:
             query = "select schema_name from duckdb_schemas() where database_name = current_database() and not internal"

@@ -113,9 +113,10 @@ def restore(settings: Settings, archive: Path, progress: Progress) -> Archived:
 
 
 def _check_embedded(settings: Settings, home: Path) -> None:
-    if not Path(settings.lake_root).is_relative_to(home) or settings.catalog_uri is not None:
+    outside = settings.catalog_uri is not None or settings.platform_database is not None
+    if not Path(settings.lake_root).is_relative_to(home) or outside:
         raise UsageError(
-            "the lake or its catalog does not lie in BLOTOUT_HOME; docs/operating.md says how to back those up"
+            "the lake, its catalog or the platform's database does not lie in BLOTOUT_HOME; docs/operating.md says how to back those up"
         )
 
 

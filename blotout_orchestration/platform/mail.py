@@ -25,6 +25,14 @@ class MailError(BlotoutError):
     """A mail did not leave. Says what the server answered, without addresses and secrets."""
 
 
+class PartlySentError(MailError):
+    """A mail left, but not to everybody; `refused` are the addresses that did not get it."""
+
+    def __init__(self, message: str, refused: Sequence[str]) -> None:
+        super().__init__(message)
+        self.refused = tuple(refused)
+
+
 @dataclass(frozen=True)
 class Picture:
     """A PNG that the HTML shows as `<img src="cid:NAME">`."""
@@ -82,7 +90,7 @@ def can_send(settings: Settings) -> bool:
 
 
 def send(settings: Settings, mail: Mail) -> None:
-    """Hand a mail to the configured transport. Raises MailError when it was not taken for every recipient."""
+    """Hand a mail to the configured transport. Raises MailError, and PartlySentError when some have got it."""
     if not mail.recipients:
         raise MailError("a mail without a recipient")
     if not can_send(settings):
@@ -127,7 +135,8 @@ def _send_smtp(settings: Settings, built: EmailMessage) -> None:
             f"{where}: {type(error).__name__}; is the server up, and is SMTP_SECURITY right?"
         ) from None
     if refused:
-        raise MailError(f"{where} refused {len(refused)} of {len(built['To'].split(','))} recipients")
+        count = len(built["To"].split(","))
+        raise PartlySentError(f"{where} refused {len(refused)} of {count} recipients", list(refused))
 
 
 def _send_ses(settings: Settings, built: EmailMessage, recipients: Sequence[str]) -> None:

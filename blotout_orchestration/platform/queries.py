@@ -92,8 +92,8 @@ def _lock(connection: Any, settings: Settings, spill: str) -> None:
     """From here on no file outside the lake's data can be opened, and nothing of this can be changed."""
     from blotout_orchestration.lake import Lake
 
-    processed = Lake(settings).layer("processed")
-    folders = [] if "://" in processed else [processed]
+    layers = [Lake(settings).layer(layer) for layer in ("processed", "stg")]
+    folders = [layer for layer in layers if "://" not in layer]
     for statement in (
         f"use {_name(settings.namespace)}",
         "set TimeZone = 'UTC'",

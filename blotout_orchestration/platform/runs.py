@@ -8,11 +8,17 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.storage.runs import SqliteRunStorage
 
 WORKER_TAG = "blotout/worker"
+WORKER_START_TAG = "blotout/worker_started"
+"""When the tagged process started, in seconds since 1970: its number may belong to another one by now."""
+START_TOLERANCE = timedelta(seconds=5)
+"""How far two readings of one process's start may lie apart; the kernel counts in ticks since boot."""
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 ALIVE = (
@@ -40,6 +46,28 @@ def worker_of_this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+def worker_tags() -> dict[str, str]:
+    """The tags of a run that runs in this process."""
+    started = process_started_at(os.getpid())
+    start = {WORKER_START_TAG: f"{started.timestamp():.0f}"} if started else {}
+    return {WORKER_TAG: worker_of_this_process(), **start}
+
+
+def process_started_at(pid: int) -> datetime | None:
+    """When a process of this host started; None where there is no /proc. Source: proc(5), field `starttime`."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        boot = next(
+            int(line.split()[1])
+            for line in Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+            if line.startswith("btime ")
+        )
+    except (OSError, StopIteration):
+        return None
+    ticks = int(stat.rpartition(")")[2].split()[19])
+    return datetime.fromtimestamp(boot + ticks / os.sysconf("SC_CLK_TCK"), UTC)
+
+
 def worker_is_gone(tags: Mapping[str, str]) -> bool:
     """Whether the tagged process ran on this host and does not any more."""
     host, _, pid = tags.get(WORKER_TAG, "").rpartition(":")
@@ -51,7 +79,10 @@ def worker_is_gone(tags: Mapping[str, str]) -> bool:
         return True
     except PermissionError:
         return False
-    return False
+    named, started = tags.get(WORKER_START_TAG, ""), process_started_at(int(pid))
+    if not named.isdigit() or started is None:
+        return False
+    return abs(started.timestamp() - int(named)) > START_TOLERANCE.total_seconds()
 
 
 def live_runs(instance: DagsterInstance, job_name: str) -> list[DagsterRun]:
@@ -79,9 +110,16 @@ def fail_orphaned_runs(instance: DagsterInstance) -> int:
 
     Runs that the UI or the daemon launched live in the process tree of `blotout ui`. When that is started
     anew and no other one is alive, theirs are gone; they would block schedules until their maximum runtime.
+    On SQLite, which one machine uses, a run of a host of another name is gone as well: a container that was
+    replaced has a new name.
     """
     runs = instance.get_runs(RunsFilter(statuses=list(ALIVE)))
-    orphaned = [run for run in runs if WORKER_TAG not in run.tags]
+    one_machine = isinstance(instance.run_storage, SqliteRunStorage)
+    orphaned = [
+        run
+        for run in runs
+        if WORKER_TAG not in run.tags or (one_machine and not process_is_alive(run.tags[WORKER_TAG]))
+    ]
     for run in orphaned:
         instance.report_run_failed(run, "The UI that ran this was stopped; what it had committed is kept.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

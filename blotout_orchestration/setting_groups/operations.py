@@ -50,7 +50,7 @@ class OperationsSettings(BaseModel):
     compute_log_retention_days: int = setting(
         "Billing and upkeep",
         14,
-        "Age from which captured standard output of steps and dbt's target folders are removed, in days.",
+        "Age from which captured standard output of steps is removed, in days.",
         "a whole number from 1 to 3650",
         "14",
         ge=1,

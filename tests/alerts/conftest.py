@@ -27,7 +27,17 @@ class Mailbox:
 
     port: int = 0
     answer: str = "250 OK"
+    refuses: set[str] = field(default_factory=set)
     mails: list[EmailMessage] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: object, session: object, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        """aiosmtpd's hook for a recipient."""
+        if address in self.refuses:
+            return "550 no such person"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802
         """aiosmtpd's hook for a mail."""

@@ -102,6 +102,21 @@ def test_a_mail_server_that_refuses_loses_nothing_and_does_not_hold_up_the_webho
     assert outbox.waiting(ours) == (0, "")
 
 
+def test_who_has_got_an_alert_does_not_get_it_again_because_of_others(
+    settings: Settings, mailbox: Mailbox
+) -> None:
+    ours = mailing(settings, mailbox, alert_recipients="night@example.com,gone@example.com")
+    mailbox.refuses = {"gone@example.com"}
+    outbox.enqueue(ours, [trouble("run-1")], NOW)
+    assert "refused 1 of 2" in deliver(ours, NOW).reason
+    mailbox.refuses = set()
+    assert deliver(ours, NOW + outbox.PAUSES[0]).sent == 1
+    assert [mail["To"] for mail in mailbox.mails] == [
+        "night@example.com, gone@example.com",
+        "gone@example.com",
+    ]
+
+
 def test_an_undelivered_alert_is_tried_for_as_long_as_it_takes(settings: Settings, mailbox: Mailbox) -> None:
     ours = mailing(settings, mailbox)
     mailbox.answer = "550 no"

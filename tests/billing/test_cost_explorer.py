@@ -103,9 +103,10 @@ def test_the_rest_of_the_running_month_is_forecast(explorer: Any) -> None:
                 "TimePeriod": {"Start": "2026-11-03", "End": "2026-12-01"},
                 "Metric": "UNBLENDED_COST",
                 "Granularity": "MONTHLY",
+                "Filter": {"Dimensions": {"Key": "LINKED_ACCOUNT", "Values": ["3" * 12]}},
             },
         )
-        forecast = read_forecast(explorer, date(2026, 11, 3))
+        forecast = read_forecast(explorer, date(2026, 11, 3), ["3" * 12])
     assert (forecast.month.name, forecast.amount, forecast.unit) == ("2026-11", Decimal("123.45"), "USD")
 
 

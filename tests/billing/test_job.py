@@ -109,6 +109,17 @@ def test_the_bill_is_mailed_once_with_table_picture_and_csv(
     assert len(mailbox.mails) == 2
 
 
+def test_a_bill_that_one_of_two_got_is_not_mailed_to_him_again(
+    lake: Lake, instance: DagsterInstance, mailbox: Mailbox
+) -> None:
+    addresses = "finance@example.com,gone@example.com"
+    ours = Lake(mailing_settings(lake.settings, mailbox, billing_email=addresses))
+    mailbox.refuses = {"gone@example.com"}
+    for _ in range(2):
+        assert run_billing(ours, instance, dry_run=False).success
+    assert len(mailbox.mails) == 1
+
+
 def test_a_mail_server_that_refuses_makes_the_run_red_and_the_next_run_mails(
     lake: Lake, instance: DagsterInstance, mailbox: Mailbox
 ) -> None:

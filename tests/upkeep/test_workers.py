@@ -15,10 +15,15 @@ from blotout_orchestration.maintenance.upkeep.workers import (
     Worker,
     fail_dead_runs,
     is_alive,
-    process_started_at,
     worker_of,
 )
-from blotout_orchestration.platform.runs import WORKER_TAG
+from blotout_orchestration.platform.runs import (
+    WORKER_START_TAG,
+    WORKER_TAG,
+    fail_orphaned_runs,
+    process_started_at,
+    worker_tags,
+)
 from tests.alerts.conftest import instance
 
 __all__ = ["instance"]
@@ -78,6 +83,27 @@ def test_a_run_of_the_command_line_is_told_by_its_tag(instance: DagsterInstance)
     elsewhere = started(instance, None, **{WORKER_TAG: f"another-host:{ended_process()}"})
     assert fail_dead_runs(instance) == [dead]
     assert status(instance, elsewhere) == DagsterRunStatus.STARTED
+
+
+def test_a_number_that_belongs_to_another_process_by_now_is_no_sign_of_life(
+    instance: DagsterInstance,
+) -> None:
+    import os
+    import socket
+
+    mine = f"{socket.gethostname()}:{os.getpid()}"
+    before_the_reboot = started(instance, None, **{WORKER_TAG: mine, WORKER_START_TAG: "1000000000"})
+    living = started(instance, None, **worker_tags())
+    assert fail_dead_runs(instance) == [before_the_reboot]
+    assert status(instance, living) == DagsterRunStatus.STARTED
+
+
+def test_a_container_that_was_replaced_leaves_no_run_under_way(instance: DagsterInstance) -> None:
+    elsewhere = started(instance, None, **{WORKER_TAG: "the-container-before:17"})
+    living = started(instance, None, **worker_tags())
+    assert fail_orphaned_runs(instance) == 1
+    assert status(instance, elsewhere) == DagsterRunStatus.FAILURE
+    assert status(instance, living) == DagsterRunStatus.STARTED
 
 
 def test_the_slots_of_a_dead_run_are_freed(instance: DagsterInstance) -> None:

@@ -83,11 +83,16 @@ def _lines(
         question["NextPageToken"] = token
 
 
-def read_forecast(explorer: Any, today: date) -> Forecast:
-    """What is left of the running month; Cost Explorer refuses for young accounts, which is a reason here."""
+def read_forecast(explorer: Any, today: date, accounts: Sequence[str] = ()) -> Forecast:
+    """What is left of the running month, of some accounts or of all.
+
+    Cost Explorer refuses for young accounts, which is a reason here.
+    """
     month = month_of(today)
     period = {"Start": today.isoformat(), "End": month.next.first.isoformat()}
-    question = {"TimePeriod": period, "Metric": "UNBLENDED_COST", "Granularity": "MONTHLY"}
+    question: dict[str, Any] = {"TimePeriod": period, "Metric": "UNBLENDED_COST", "Granularity": "MONTHLY"}
+    if accounts:
+        question["Filter"] = {"Dimensions": {"Key": "LINKED_ACCOUNT", "Values": list(accounts)}}
     try:
         total = _ask(explorer.get_cost_forecast, question)["Total"]
     except CostExplorerError as error:

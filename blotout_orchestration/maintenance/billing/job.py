@@ -54,7 +54,9 @@ def billing_job(lake: Lake) -> JobDefinition:
             result = mailing.Mailed(folder, 0, "a dry run")
         else:
             result = mailing.mail_once(lake.settings, bill, folder, context.run_id, config.mail_again)
-        context.log.info(f"{bill.subject}: mailed to {result.recipients} recipients {result.reason}".rstrip())
+        context.log.info(
+            f"{bill.subject}: mailed to {result.recipients} recipients{f' ({result.reason})' if result.reason else ''}"
+        )
         totals = {f"total {unit}": MetadataValue.float(float(bill.total(unit))) for unit in bill.units}
         yield AssetMaterialization(
             JOB,

@@ -6,6 +6,7 @@ layout.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -48,7 +49,7 @@ def make_bill(lake: Lake, instance: DagsterInstance, month: Month, today: date) 
             month,
             f"Cloud cost of {settings.namespace} in {month.name}",
             cost_explorer.read_lines(explorer, month, accounts),
-            cost_explorer.read_forecast(explorer, today),
+            cost_explorer.read_forecast(explorer, today, accounts),
         )
     lines, stored = platform_use.read_use(lake, instance, month)
     return Bill(month, f"Use of {settings.namespace} in {month.name}", lines, stored=stored)
@@ -100,17 +101,12 @@ def mail_once(settings: Settings, bill: Bill, folder: Path, run_id: str, again: 
     done = [entry for entry in audit.entries(settings, action=ACTION, limit=500) if entry["target"] == target]
     if done and not again:
         return Mailed(folder, 0, f"mailed before, on {done[0]['at']:%Y-%m-%d %H:%M} UTC")
-    mail.send(
-        settings,
-        mail.Mail(
-            recipients,
-            bill.subject,
-            showing.text(bill),
-            showing.html(bill),
-            pictures=[mail.Picture(showing.CHART, first_chart(bill))],
-            attachments=[mail.Attachment(f"bill-{bill.month.name}.csv", "text/csv", showing.as_csv(bill))],
-        ),
-    )
+    refused = 0
+    try:
+        mail.send(settings, _mail(bill, recipients))
+    except mail.PartlySentError as error:
+        # Those who have got it must not get it again: the month is done, and the run says who is missing.
+        refused = len(error.refused)
     audit.record(
         settings,
         actor="billing",
@@ -118,6 +114,18 @@ def mail_once(settings: Settings, bill: Bill, folder: Path, run_id: str, again: 
         target=target,
         outcome="done",
         run_id=run_id,
-        details={"recipients": len(recipients), "lines": len(bill.lines)},
+        details={"recipients": len(recipients) - refused, "refused": refused, "lines": len(bill.lines)},
     )
-    return Mailed(folder, len(recipients))
+    reason = f"{refused} addresses were refused by the mail server" if refused else ""
+    return Mailed(folder, len(recipients) - refused, reason)
+
+
+def _mail(bill: Bill, recipients: Sequence[str]) -> mail.Mail:
+    return mail.Mail(
+        recipients,
+        bill.subject,
+        showing.text(bill),
+        showing.html(bill),
+        pictures=[mail.Picture(showing.CHART, first_chart(bill))],
+        attachments=[mail.Attachment(f"bill-{bill.month.name}.csv", "text/csv", showing.as_csv(bill))],
+    )

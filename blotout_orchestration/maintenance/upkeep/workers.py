@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
@@ -18,8 +17,6 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunSta
 from blotout_orchestration.platform import runs
 
 UNDER_WAY: Final = (DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING)
-START_TOLERANCE: Final = timedelta(seconds=5)
-"""How much later than the event that names it a process may seem to have started; the kernel counts in ticks."""
 _STARTED_PROCESS: Final = re.compile(r"Started process for run \(pid: (\d+)\)")
 
 
@@ -50,23 +47,8 @@ def is_alive(worker: Worker) -> bool:
         return False
     except PermissionError:
         return True
-    started = process_started_at(worker.pid)
-    return started is None or started <= worker.named_at + START_TOLERANCE
-
-
-def process_started_at(pid: int) -> datetime | None:
-    """When a process of this host started; None where there is no /proc. Source: proc(5), field `starttime`."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-        boot = next(
-            int(line.split()[1])
-            for line in Path("/proc/stat").read_text(encoding="utf-8").splitlines()
-            if line.startswith("btime ")
-        )
-    except (OSError, StopIteration):
-        return None
-    ticks = int(stat.rpartition(")")[2].split()[19])
-    return datetime.fromtimestamp(boot + ticks / os.sysconf("SC_CLK_TCK"), UTC)
+    started = runs.process_started_at(worker.pid)
+    return started is None or started <= worker.named_at + runs.START_TOLERANCE
 
 
 def fail_dead_runs(instance: DagsterInstance) -> list[str]:

@@ -60,8 +60,11 @@ def deliver(settings: Settings, now: datetime, budget: float = BUDGET_SECONDS) -
                 settings, row.recipients, row.subject, {**facts, "suppressed": suppressed}
             )
         except BlotoutError as error:
-            broken[row.transport] = reason = str(error)
-            outbox.refused(settings, row.id, row.attempts, reason, now)
+            reason = str(error)
+            left = error.refused if isinstance(error, mail.PartlySentError) else None
+            if left is None:
+                broken[row.transport] = reason
+            outbox.refused(settings, row.id, row.attempts, reason, now, left)
             failed += 1
         else:
             outbox.delivered(settings, row.id, now)

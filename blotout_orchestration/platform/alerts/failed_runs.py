@@ -12,12 +12,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from blotout_orchestration.platform.alerts.troubles import Trouble, shortened
 from blotout_orchestration.platform.runs import RANGE_END_TAG, RANGE_START_TAG
 
 RETRY_TAGS: Final = ("dagster/parent_run_id", "dagster/retry_number")
 """A run with one of these was started because an earlier one failed, which was told already."""
+DYNAMIC_JOBS: Final = {"elt_pipelines": "", "activation_channels": "blotout activation sync {key}"}
+"""Jobs with a partition for each row of a registry, and the command that runs one; ELT has the UI only."""
 RUNS_A_LOOK: Final = 50
 _ADDRESS: Final = re.compile(r"[^\s@'\"<>,;:()=]+@[^\s@'\"<>,;:()=]+\.\w+")
 _LONG_NUMBER: Final = re.compile(r"\+?\d(?:[ ().-]{0,3}\d){8,}")
@@ -92,8 +95,18 @@ def partition_of(run: DagsterRun) -> str:
 
 
 def run_again(run: DagsterRun) -> str:
-    """How to run it again."""
-    return f"in the UI: Re-execute (from failure); or: blotout run {run.job_name}"
+    """How to run it again, with what the command line needs to do the same."""
+    if PARTITION_NAME_TAG in run.tags and DYNAMIC_JOBS.get(run.job_name) is not None:
+        command = DYNAMIC_JOBS[run.job_name].format(key=run.tags[PARTITION_NAME_TAG])
+    else:
+        command = f"blotout run {run.job_name}{' --no-dry-run' if _was_for_real(run) else ''}"
+    return f"in the UI: Re-execute (from failure){f'; or: {command}' if command else ''}"
+
+
+def _was_for_real(run: DagsterRun) -> bool:
+    """Whether a job whose runs by hand are dry runs was started to act."""
+    ops = run.run_config.get("ops", {}) if isinstance(run.run_config, dict) else {}
+    return any(op.get("config", {}).get("dry_run") is False for op in ops.values())
 
 
 def trouble_of(

@@ -133,10 +133,26 @@ def delivered(settings: Settings, key: int, now: datetime) -> None:
     _note(settings, key, {"delivered_at": now, "last_error": None})
 
 
-def refused(settings: Settings, key: int, attempts: int, reason: str, now: datetime) -> None:
-    """Note why an alert was not taken, and when it is tried again; `attempts` counts those before this one."""
+def refused(
+    settings: Settings,
+    key: int,
+    attempts: int,
+    reason: str,
+    now: datetime,
+    left: Sequence[str] | None = None,
+) -> None:
+    """Note why an alert was not taken, and when it is tried again; `attempts` counts those before this one.
+
+    `left` are the recipients that have not got it, when others have: only they are tried again.
+    """
     pause = PAUSES[min(attempts, len(PAUSES) - 1)]
-    values = {"attempts": attempts + 1, "last_error": reason[:500], "next_attempt_at": now + pause}
+    values: dict[str, Any] = {
+        "attempts": attempts + 1,
+        "last_error": reason[:500],
+        "next_attempt_at": now + pause,
+    }
+    if left is not None:
+        values["recipients"] = list(left)
     _note(settings, key, values)
 
 

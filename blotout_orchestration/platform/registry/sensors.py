@@ -34,7 +34,7 @@ from blotout_orchestration.platform.registry import (
     Registry,
 )
 from blotout_orchestration.platform.registry.ticks import Tick, plan_tick
-from blotout_orchestration.platform.runs import ALIVE, WORKER_TAG, live_runs, worker_of_this_process
+from blotout_orchestration.platform.runs import ALIVE, live_runs, worker_tags
 
 if TYPE_CHECKING:
     from blotout_orchestration.settings import Settings
@@ -118,7 +118,7 @@ def check_only_run(instance: DagsterInstance, job_name: str, run_id: str, key: s
         raise SecondRunError(
             f"run {older[0]} of {key} is under way; a key has one run at a time, so this one did nothing"
         )
-    instance.add_run_tags(run_id, {WORKER_TAG: worker_of_this_process()})
+    instance.add_run_tags(run_id, worker_tags())
 
 
 def _older_runs(instance: DagsterInstance, job_name: str, run_id: str, key: str) -> Sequence[str]:
