@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from blotout_orchestration.lake import Lake
-from blotout_orchestration.settings import Settings
+from blotout_orchestration.settings import Settings, load_settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -28,6 +29,14 @@ def real_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings() -> Iterator[None]:
+    """No test sees the settings that another one made this process read."""
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
 
 
 @pytest.fixture
