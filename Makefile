@@ -63,6 +63,7 @@ bench: $(VENV)/.installed-dev  ## measure; the tables are explained in docs/benc
 
 screenshots: $(VENV)/.installed-dev  ## take the pictures of docs/ from a demo run (Chromium; BLOTOUT_TEST_DATA)
 	@$(BIN)/python -m docs.take_screenshots
+	@$(BIN)/python -m docs.take_maintenance_screenshots
 	@$(BIN)/python -m docs.take_pipeline_screenshots
 
 lock: | $(UV)  ## compile the lock files from pyproject.toml
