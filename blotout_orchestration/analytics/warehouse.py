@@ -24,10 +24,14 @@ from blotout_orchestration.analytics.source_columns import SOURCES
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.events.contract import CORE_EVENTS, EVENT_HOURS
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.platform.duckdb_files import FileBusyError, open_when_free
 from blotout_orchestration.settings import Settings
 
 MAXIMUM_PLANNED_HOURS = 500
 """With more changed hours than this the plan takes every file; the models filter the hours anyway."""
+
+WAIT_SECONDS = 600.0
+"""How long a run waits for the warehouse, which a backup or another dbt run holds meanwhile."""
 
 _LEFTOVER = "published.*.part"
 
@@ -46,15 +50,11 @@ class PreparedSources:
 
 @contextmanager
 def _open(path: Path, *, read_only: bool = False) -> Iterator[Any]:
-    import duckdb
-
     try:
-        connection = duckdb.connect(str(path), read_only=read_only)
-    except duckdb.IOException as error:
-        if "lock" not in str(error).lower():
-            raise
+        connection = open_when_free(path, read_only=read_only, wait_seconds=WAIT_SECONDS)
+    except FileBusyError as error:
         raise WarehouseError(
-            f"{path} is open in another process; wait for that dbt run to end, or read published.duckdb"
+            f"{error}, after a wait of {WAIT_SECONDS:.0f} s; wait for that dbt run to end, or read published.duckdb"
         ) from error
     try:
         connection.execute("set TimeZone = 'UTC'")
@@ -69,7 +69,7 @@ def prepare_sources(lake: Lake, *, full_refresh: bool = False) -> PreparedSource
     In an incremental run `lake.core_events` shows only the files that may hold rows of changed hours: those
     whose revision in `event_hours` is not the one that `processed_hours` holds, and those that an unfinished
     build had begun. The result asks for a full refresh when the warehouse holds no completed build: pass it
-    on to dbt. Raises WarehouseError while another process has the file open.
+    on to dbt. Raises WarehouseError when another process has the file open for long.
     """
     path = lake.settings.warehouse_path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def _in_hours(hours: Sequence[datetime]) -> BooleanExpression:
 def publish(settings: Settings) -> Path:
     """Replace the published copy by what dbt has built; readers keep the copy that they have open.
 
-    Raises WarehouseError when nothing was built yet or another process has the warehouse open.
+    Raises WarehouseError when nothing was built yet or another process has the warehouse open for long.
     """
     source, target = settings.warehouse_path, settings.published_path
     if not source.exists():

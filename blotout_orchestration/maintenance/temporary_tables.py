@@ -22,6 +22,7 @@ from blotout_orchestration.lake.layers import filesystem
 from blotout_orchestration.maintenance.execution import OvertakenError, VerificationError
 from blotout_orchestration.maintenance.inventory import is_our_schema, is_ours, lake_tables
 from blotout_orchestration.maintenance.plan import PlanItem
+from blotout_orchestration.platform.duckdb_files import FileBusyError, open_when_free
 from blotout_orchestration.settings import Settings
 
 TABLE: Final = "temporary_table"
@@ -119,16 +120,12 @@ def all_schemas(lake: Lake) -> list[tuple[str, str]]:
 @contextmanager
 def _warehouse(settings: Settings) -> Iterator[Any]:
     """The embedded warehouse, opened for writing; None when there is none or dbt has it open."""
-    import duckdb
-
     if not settings.warehouse_path.is_file():
         yield None
         return
     try:
-        connection = duckdb.connect(str(settings.warehouse_path))
-    except duckdb.IOException as error:
-        if "lock" not in str(error).lower():
-            raise
+        connection = open_when_free(settings.warehouse_path)
+    except FileBusyError:
         yield None
         return
     try:

@@ -3,9 +3,9 @@
 Belongs here: BLOTOUT_HOME as an archive. Does not belong here: grounds whose parts are servers (S3, Postgres),
 which have backups of their own; docs/operating.md says how theirs fit together.
 
-The order makes the copy consistent: Dagster's records first, then the platform's database, then the catalog,
-then the files. A file that a commit names was there before the commit, so the catalog never names a file that
-the copy lacks, and Dagster never remembers rows that the lake has not got.
+The order makes the copy consistent: Dagster's records first, then the platform's database and the warehouse, then
+the catalog, then the files. A file that a commit names was there before the commit, so the catalog never names a
+file that the copy lacks, and neither Dagster nor the warehouse remembers rows that the lake has not got.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from blotout_orchestration.errors import BlotoutError, UsageError
+from blotout_orchestration.platform.duckdb_files import FileBusyError, open_when_free
 
 if TYPE_CHECKING:
     from blotout_orchestration.settings import Settings
@@ -32,6 +33,8 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 _SQLITE_MAGIC: Final = b"SQLite format 3\x00"
 _SQLITE_COMPANIONS: Final = ("-wal", "-shm", "-journal")
+WAIT_SECONDS: Final = 600.0
+"""How long a backup waits for a dbt run to end."""
 Progress = Callable[[str], None]
 
 
@@ -51,7 +54,7 @@ class Archived:
 def back_up(settings: Settings, archive: Path, now: datetime, progress: Progress) -> Archived:
     """Write BLOTOUT_HOME to a `.tar.gz`, readable by its owner only; whole, or not at all.
 
-    May run while the platform works; it waits for nobody, but refuses while dbt writes the warehouse.
+    May run while the platform works: it waits for a dbt run to end, and dbt waits while the warehouse is copied.
     Raises UsageError, BackupError.
     """
     home = settings.blotout_home.absolute()
@@ -62,9 +65,9 @@ def back_up(settings: Settings, archive: Path, now: datetime, progress: Progress
     unfinished = archive.with_name(f"{archive.name}.unfinished")
     entries: dict[str, dict[str, Any]] = {}
     total = 0
-    with tempfile.TemporaryDirectory(prefix="blotout-backup-") as folder, _warehouse_at_rest(settings):
+    with tempfile.TemporaryDirectory(prefix=f".{archive.name}-", dir=archive.parent) as folder:
         progress("copying the databases")
-        copies = _copy_databases(home, Path(folder))
+        copies = _copy_databases(settings, home, Path(folder))
         with tarfile.open(unfinished, "w:gz", compresslevel=1) as tar:
             unfinished.chmod(0o600)
             for name, path in [*copies.items(), *_other_files(home, set(copies))]:
@@ -120,22 +123,6 @@ def _check_embedded(settings: Settings, home: Path) -> None:
         )
 
 
-@contextmanager
-def _warehouse_at_rest(settings: Settings) -> Iterator[None]:
-    """Hold the warehouse open for reading: DuckDB lets nobody write a file that somebody reads."""
-    import duckdb
-
-    if not settings.warehouse_path.exists():
-        yield
-        return
-    try:
-        connection = duckdb.connect(str(settings.warehouse_path), read_only=True)
-    except duckdb.IOException:
-        raise BackupError("dbt is writing the warehouse; try again when its run has ended") from None
-    with connection:
-        yield
-
-
 def _is_sqlite(path: Path) -> bool:
     try:
         with path.open("rb") as file:
@@ -144,13 +131,22 @@ def _is_sqlite(path: Path) -> bool:
         return False
 
 
-def _copy_databases(home: Path, folder: Path) -> dict[str, Path]:
-    """Every SQLite file through SQLite's own backup, by its name in the archive: Dagster's first."""
+def _copy_databases(settings: Settings, home: Path, folder: Path) -> dict[str, Path]:
+    """Every database as it was at one moment, by its name in the archive: Dagster's first, the catalog last."""
     found = [path for path in _files(home) if path.suffix in (".db", ".sqlite") and _is_sqlite(path)]
-    found.sort(key=lambda path: (not path.is_relative_to(home / "dagster"), path.name == "catalog.db", path))
+    found.sort(key=lambda path: (not path.is_relative_to(home / "dagster"), path))
+    catalogs = [path for path in found if path.name == "catalog.db"]
+    others = [path for path in found if path not in catalogs]
+    copies = _copy_sqlite(home, others, folder, "first")
+    copies |= _copy_warehouse(settings.warehouse_path, home, folder)
+    return copies | _copy_sqlite(home, catalogs, folder, "last")
+
+
+def _copy_sqlite(home: Path, paths: Sequence[Path], folder: Path, prefix: str) -> dict[str, Path]:
+    """SQLite files through SQLite's own backup."""
     copies: dict[str, Path] = {}
-    for number, path in enumerate(found):
-        copy = folder / f"{number}.db"
+    for number, path in enumerate(paths):
+        copy = folder / f"{prefix}-{number}.db"
         try:
             source = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)
         except sqlite3.OperationalError:
@@ -159,6 +155,24 @@ def _copy_databases(home: Path, folder: Path) -> dict[str, Path]:
             source.backup(target)
         source.close()
         copies[path.relative_to(home).as_posix()] = copy
+    return copies
+
+
+def _copy_warehouse(warehouse: Path, home: Path, folder: Path) -> dict[str, Path]:
+    """The file of dbt, held open for reading while it is copied: DuckDB lets nobody write it then."""
+    if not warehouse.exists():
+        return {}
+    try:
+        connection = open_when_free(warehouse, read_only=True, wait_seconds=WAIT_SECONDS)
+    except FileBusyError as error:
+        raise BackupError(
+            f"{error}, after a wait of {WAIT_SECONDS:.0f} s; is it a dbt run? Try again when it has ended"
+        ) from None
+    copies: dict[str, Path] = {}
+    with connection:
+        for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
+            if path.exists():
+                copies[path.relative_to(home).as_posix()] = Path(shutil.copy2(path, folder))
     return copies
 
 

@@ -91,6 +91,33 @@ def test_a_failed_run_is_told_with_its_innermost_error_and_without_people(
     assert row.payload["step"] == "spend"
 
 
+def test_a_run_that_automation_launched_is_told_by_the_job_that_makes_its_assets(
+    settings: Settings, mailbox: Mailbox, instance: DagsterInstance
+) -> None:
+    ours = mailing(settings, mailbox)
+    hidden = DEFINITIONS.resolve_implicit_global_asset_job_def()
+    hidden.execute_in_process(instance=instance, raise_on_error=False, asset_selection=[AssetKey("spend")])
+    tick(ours, instance)
+    [mail] = mailbox.mails
+    assert mail["Subject"] == "[blotout] failed run: campaign"
+    assert "blotout run campaign" in mail.get_content()
+
+
+def test_a_run_over_the_assets_of_several_jobs_is_named_by_its_assets(
+    settings: Settings, mailbox: Mailbox, instance: DagsterInstance
+) -> None:
+    ours = mailing(settings, mailbox)
+    hidden = DEFINITIONS.resolve_implicit_global_asset_job_def()
+    hidden.execute_in_process(
+        instance=instance, raise_on_error=False, asset_selection=[AssetKey("spend"), AssetKey("report")]
+    )
+    tick(ours, instance)
+    [mail] = mailbox.mails
+    assert mail["Subject"] == "[blotout] failed run: report, spend"
+    assert "Re-execute" in mail.get_content()
+    assert "blotout run" not in mail.get_content()
+
+
 def test_a_second_tick_with_the_cursor_tells_nothing_again(
     settings: Settings, mailbox: Mailbox, instance: DagsterInstance
 ) -> None:

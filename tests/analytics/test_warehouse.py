@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from blotout_orchestration.analytics import warehouse
 from blotout_orchestration.analytics.source_columns import SOURCES
 from blotout_orchestration.analytics.warehouse import (
     WarehouseError,
@@ -150,8 +151,11 @@ def test_a_publication_that_is_killed_leaves_the_old_copy_and_the_next_one_clean
     assert sorted(path.name for path in folder.iterdir()) == ["published.duckdb", "warehouse.duckdb"]
 
 
-def test_a_warehouse_that_another_process_has_open_is_refused_with_its_name(lake: Lake) -> None:
+def test_a_warehouse_that_another_process_has_open_for_long_is_refused_with_its_name(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepare_sources(lake)
+    monkeypatch.setattr(warehouse, "WAIT_SECONDS", 1.0)
     code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     path = str(lake.settings.warehouse_path)
     with subprocess.Popen(

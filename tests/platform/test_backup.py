@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tarfile
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +19,7 @@ import pytest
 from blotout_orchestration.errors import UsageError
 from blotout_orchestration.lake import Lake, TableSpec
 from blotout_orchestration.lake.tables import Column
+from blotout_orchestration.platform import backup as backup_module
 from blotout_orchestration.platform.backup import BackupError, back_up, restore
 from blotout_orchestration.settings import Settings
 
@@ -113,22 +119,69 @@ def test_a_home_with_something_in_it_and_another_path_are_refused(
         restore(elsewhere, archive, print)
 
 
-def test_it_is_refused_while_dbt_writes_and_for_a_lake_elsewhere(settings: Settings, tmp_path: Path) -> None:
-    settings.warehouse_path.parent.mkdir(parents=True)
-    code = f"import duckdb; c = duckdb.connect({str(settings.warehouse_path)!r}); print('open', flush=True); input()"
-    import subprocess
-    import sys
-
+@contextmanager
+def somebody_writes(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the warehouse open until it gets a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    code = f"import duckdb; c = duckdb.connect({str(path)!r}); c.execute('create table t as select 1'); "
+    code += "print('open', flush=True); input(); c.close()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as dbt:
-        assert dbt.stdout is not None
-        dbt.stdout.readline()
-        with pytest.raises(BackupError, match="dbt is writing"):
-            back_up(settings, tmp_path / "backup.tar.gz", NOW, print)
+    ) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        try:
+            yield writer
+        finally:
+            writer.kill()
+
+
+def test_it_waits_for_dbt_and_holds_what_dbt_wrote(settings: Settings, tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    with somebody_writes(settings.warehouse_path) as dbt, ThreadPoolExecutor(1) as pool:
+        backup = pool.submit(back_up, settings, archive, NOW, print)
+        with pytest.raises(TimeoutError):
+            backup.result(timeout=1.5)
         dbt.communicate("\n")
+        backup.result(timeout=60)
+    moved_away(settings)
+    restore(settings, archive, print)
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        assert connection.execute("from t").fetchall() == [(1,)]
+
+
+def test_dbt_may_write_while_the_files_are_archived(settings: Settings, tmp_path: Path) -> None:
+    settings.warehouse_path.parent.mkdir(parents=True)
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         connection.execute("create table t as select 1")
+    for number in range(500):
+        (settings.blotout_home / f"file-{number}").write_text(str(number))
+    wrote = []
+
+    def progress(message: str) -> None:
+        if "files" in message:
+            with duckdb.connect(str(settings.warehouse_path)) as connection:
+                connection.execute("insert into t values (2)")
+            wrote.append(message)
+
+    back_up(settings, tmp_path / "backup.tar.gz", NOW, progress)
+    assert wrote
+    moved_away(settings)
+    restore(settings, tmp_path / "backup.tar.gz", print)
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        assert connection.execute("from t").fetchall() == [(1,)]
+
+
+def test_it_is_refused_after_a_long_wait_and_for_a_lake_elsewhere(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup_module, "WAIT_SECONDS", 1.0)
+    with (
+        somebody_writes(settings.warehouse_path),
+        pytest.raises(BackupError, match="open in another process"),
+    ):
+        back_up(settings, tmp_path / "backup.tar.gz", NOW, print)
+    assert list(tmp_path.glob("*.tar.gz*")) == []
     back_up(settings, tmp_path / "backup.tar.gz", NOW, print)
     on_s3 = settings.model_copy(update={"lake_location": "s3://bucket/lake"})
     with pytest.raises(UsageError, match=r"docs/operating\.md"):

@@ -19,6 +19,7 @@ from dagster import (
     SkipReason,
     sensor,
 )
+from dagster._core.definitions.assets.job.asset_job import is_reserved_asset_job_name
 
 from blotout_orchestration.platform.alerts import outbox
 from blotout_orchestration.platform.alerts.delivery import deliver
@@ -75,6 +76,7 @@ def troubles_since(
             _ended_at(context, run.run_id),
             owners_of(_assets_of(repository, run)),
             lambda text: scrubbed(settings, text),
+            _job_of(repository, run),
         )
         for run in runs
         if is_first_attempt(run)
@@ -94,6 +96,20 @@ def _assets_of(repository: Any, run: DagsterRun) -> list[AssetKey]:
     if not repository.has_job(run.job_name):
         return []
     return sorted(repository.get_job(run.job_name).asset_layer.executable_asset_keys)
+
+
+def _job_of(repository: Any, run: DagsterRun) -> str | None:
+    """The smallest job that makes a run's assets; Dagster gives runs of single assets a hidden job."""
+    if not is_reserved_asset_job_name(run.job_name):
+        return run.job_name
+    wanted = set(run.asset_selection or ())
+    made = {
+        name: repository.get_job(name).asset_layer.executable_asset_keys
+        for name in repository.job_names
+        if not is_reserved_asset_job_name(name)
+    }
+    fitting = [name for name, keys in made.items() if wanted and wanted <= keys]
+    return min(fitting, key=lambda name: (len(made[name]), name), default=None)
 
 
 def _ended_at(context: SensorEvaluationContext, run_id: str) -> datetime:

@@ -22,6 +22,8 @@ RETRY_TAGS: Final = ("dagster/parent_run_id", "dagster/retry_number")
 DYNAMIC_JOBS: Final = {"elt_pipelines": "", "activation_channels": "blotout activation sync {key}"}
 """Jobs with a partition for each row of a registry, and the command that runs one; ELT has the UI only."""
 RUNS_A_LOOK: Final = 50
+LISTED_ASSETS: Final = 3
+"""How many assets name a run that no job of ours does."""
 _ADDRESS: Final = re.compile(r"[^\s@'\"<>,;:()=]+@[^\s@'\"<>,;:()=]+\.\w+")
 _LONG_NUMBER: Final = re.compile(r"\+?\d(?:[ ().-]{0,3}\d){8,}")
 
@@ -94,12 +96,14 @@ def partition_of(run: DagsterRun) -> str:
     return first if first == last else f"{first} .. {last}"
 
 
-def run_again(run: DagsterRun) -> str:
-    """How to run it again, with what the command line needs to do the same."""
-    if PARTITION_NAME_TAG in run.tags and DYNAMIC_JOBS.get(run.job_name) is not None:
-        command = DYNAMIC_JOBS[run.job_name].format(key=run.tags[PARTITION_NAME_TAG])
+def run_again(run: DagsterRun, job: str | None) -> str:
+    """How to run it again, with what the command line needs to do the same; `job` as in `trouble_of`."""
+    if job is None:
+        command = ""
+    elif PARTITION_NAME_TAG in run.tags and DYNAMIC_JOBS.get(job) is not None:
+        command = DYNAMIC_JOBS[job].format(key=run.tags[PARTITION_NAME_TAG])
     else:
-        command = f"blotout run {run.job_name}{' --no-dry-run' if _was_for_real(run) else ''}"
+        command = f"blotout run {job}{' --no-dry-run' if _was_for_real(run) else ''}"
     return f"in the UI: Re-execute (from failure){f'; or: {command}' if command else ''}"
 
 
@@ -115,13 +119,18 @@ def trouble_of(
     occurred_at: datetime,
     owners: tuple[str, ...],
     scrub: Scrub,
+    job: str | None,
 ) -> Trouble:
-    """The trouble that a failed run is; `owners` are those of the assets that it was to make."""
+    """The trouble that a failed run is; `owners` are those of the assets that it was to make.
+
+    `job` is the job by which people know the run: its own, or, when automation or the asset page launched it,
+    the one that makes these assets; None when there is no such job.
+    """
     error = first_error(instance, run)
     return Trouble(
         kind="failed run",
         source=run.run_id,
-        subject=run.job_name,
+        subject=job or _named_by_assets(run),
         occurred_at=occurred_at,
         step=error.step,
         error_kind=error.kind,
@@ -129,8 +138,15 @@ def trouble_of(
         partition=partition_of(run),
         owners=owners or _tagged_owners(run),
         link=f"/runs/{run.run_id}",
-        again=run_again(run),
+        again=run_again(run, job),
     )
+
+
+def _named_by_assets(run: DagsterRun) -> str:
+    names = sorted(key.to_user_string() for key in run.asset_selection or ())
+    listed = ", ".join(names[:LISTED_ASSETS])
+    more = len(names) - LISTED_ASSETS
+    return (f"{listed} and {more} more" if more > 0 else listed) or run.job_name
 
 
 def _tagged_owners(run: DagsterRun) -> tuple[str, ...]:
