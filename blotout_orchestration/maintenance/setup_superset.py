@@ -38,8 +38,7 @@ def superset_step(settings: Settings) -> Step:
         return skipped_step(name, "the embedded warehouse is connected after its first reports are published")
 
     def known(database: str) -> bool:
-        with _session(settings) as client:
-            return database in _databases(client)
+        return database in known_databases(settings)
 
     def connect(database: str) -> None:
         body = {
@@ -53,6 +52,12 @@ def superset_step(settings: Settings) -> Step:
             _call(client, "POST", "/api/v1/database/", json=body)
 
     return Step(name, lambda: [settings.namespace], known, connect)
+
+
+def known_databases(settings: Settings) -> set[str]:
+    """Names of the databases that Superset knows. Raises SupersetError."""
+    with _session(settings) as client:
+        return _databases(client)
 
 
 def warehouse_uri(settings: Settings) -> str:

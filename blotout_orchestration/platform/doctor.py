@@ -1,7 +1,7 @@
 """The doctor: every configured connection tried, a finding each.
 
 Belongs here: which checks there are, and that none can hang, raise, or show a secret. What a check does is
-in doctor_checks.py.
+in doctor_checks.py and doctor_services.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from blotout_orchestration.platform import doctor_checks as checks
 from blotout_orchestration.platform.doctor_checks import Finding
+from blotout_orchestration.platform.doctor_services import service_checks
 from blotout_orchestration.platform.variables import scrubbed
 from blotout_orchestration.settings import ENV_FILE, Settings
 
@@ -41,7 +42,7 @@ def checks_for(settings: Settings, env_file: Path = ENV_FILE) -> dict[str, Check
     if checks.on_aws(settings):
         chosen["aws account"] = checks.aws_account
         chosen["aws secrets"] = checks.aws_secrets
-    return chosen
+    return chosen | service_checks(settings)
 
 
 def examine(

@@ -138,15 +138,39 @@ def lake(settings: Settings) -> Finding:
 
 
 def warehouse(settings: Settings) -> Finding:
-    """The embedded warehouse opens, or is busy with dbt; the others are tried by their own driver."""
+    """The embedded warehouse opens, or is busy with dbt; Trino and Athena answer."""
     if settings.warehouse == "athena":
-        return Finding("ok", "Athena holds it; nothing to open here")
+        return _athena(settings)
     if settings.warehouse == "trino":
-        server = urlsplit(settings.trino_uri)
-        return _answers(
-            [f"{server.hostname}:{server.port}"], "no Trino answers; start it or change TRINO_URI"
-        )
+        return _trino(settings)
     return _duckdb_file(settings.warehouse_path, "is made by the first run of events_unified_view")
+
+
+def _athena(settings: Settings) -> Finding:
+    try:
+        found = _aws("athena", settings).list_databases(CatalogName="AwsDataCatalog", MaxResults=1)
+    except Exception as error:
+        return Finding("wrong", f"allow athena:ListDatabases, check AWS_REGION: {reason(error)}")
+    return Finding(
+        "ok", f"Athena answers{'' if found['DatabaseList'] else ', its catalog has no schema yet'}"
+    )
+
+
+def _trino(settings: Settings) -> Finding:
+    """Trino's own word on itself (`GET /v1/info`, which asks for no account)."""
+    import httpx
+
+    server = urlsplit(settings.trino_uri)
+    place = f"{server.scheme}://{server.hostname}:{server.port}"
+    try:
+        answer = httpx.get(f"{place}/v1/info", timeout=5).raise_for_status()
+        info = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        advice = "no Trino answers; start it or change TRINO_URI"
+        return Finding("wrong", f"{advice}: {place}: {type(error).__name__}")
+    if info.get("starting"):
+        return Finding("warning", f"{place} is still starting; try later")
+    return Finding("ok", f"{place} answers, version {info.get('nodeVersion', {}).get('version', 'unknown')}")
 
 
 def published(settings: Settings) -> Finding:
@@ -211,10 +235,10 @@ def spark(_: Settings) -> Finding:
 def spark_master(settings: Settings) -> Finding:
     """One of the standalone masters takes a connection."""
     addresses = settings.spark_master.removeprefix("spark://").split(",")
-    return _answers(addresses, "no master answers; start it or change SPARK_MASTER")
+    return answers(addresses, "no master answers; start it or change SPARK_MASTER")
 
 
-def _answers(addresses: Sequence[str], when_none: str) -> Finding:
+def answers(addresses: Sequence[str], when_none: str) -> Finding:
     """Whether one of some `host:port` takes a connection."""
     failures = []
     for address in addresses:

@@ -6,7 +6,8 @@ and trying again, which is the caller's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from blotout_orchestration.errors import BlotoutError
 
 if TYPE_CHECKING:
+    import smtplib
+
     from blotout_orchestration.settings import Settings
 
 TIMEOUT_SECONDS: Final = 20.0
@@ -104,7 +107,24 @@ def send(settings: Settings, mail: Mail) -> None:
         _send_ses(settings, built, mail.recipients)
 
 
-def _send_smtp(settings: Settings, built: EmailMessage) -> None:
+def try_transport(settings: Settings) -> str:
+    """Log in to the transport as a mail would, without one, and say what answered. Raises MailError."""
+    if settings.mail_sender is None:
+        raise MailError("MAIL_SENDER is not set; mails need an address to come from")
+    if settings.mail_transport == "smtp":
+        with _smtp(settings) as server:
+            server.noop()
+        return f"{settings.smtp_host}:{settings.smtp_port} answers{' and takes the login' if settings.smtp_username else ''}"
+    with _ses(settings) as client:
+        quota = client.get_send_quota()
+    return (
+        f"SES answers, {quota['SentLast24Hours']:.0f} of {quota['Max24HourSend']:.0f} mails sent in 24 hours"
+    )
+
+
+@contextmanager
+def _smtp(settings: Settings) -> Iterator[smtplib.SMTP]:
+    """The server, logged in; whatever it refuses becomes a MailError."""
     import smtplib
     import ssl
 
@@ -124,7 +144,7 @@ def _send_smtp(settings: Settings, built: EmailMessage) -> None:
                 server.starttls(context=ssl.create_default_context())
             if settings.smtp_username and settings.smtp_password:
                 server.login(settings.smtp_username, settings.smtp_password.get_secret_value())
-            refused = server.send_message(built)
+            yield server
     except smtplib.SMTPResponseException as error:
         raise MailError(f"{where} answered {error.smtp_code} ({type(error).__name__})") from None
     except smtplib.SMTPRecipientsRefused as error:
@@ -134,25 +154,36 @@ def _send_smtp(settings: Settings, built: EmailMessage) -> None:
         raise MailError(
             f"{where}: {type(error).__name__}; is the server up, and is SMTP_SECURITY right?"
         ) from None
+
+
+def _send_smtp(settings: Settings, built: EmailMessage) -> None:
+    with _smtp(settings) as server:
+        refused = server.send_message(built)
     if refused:
-        count = len(built["To"].split(","))
+        where, count = f"{settings.smtp_host}:{settings.smtp_port}", len(built["To"].split(","))
         raise PartlySentError(f"{where} refused {len(refused)} of {count} recipients", list(refused))
 
 
-def _send_ses(settings: Settings, built: EmailMessage, recipients: Sequence[str]) -> None:
+@contextmanager
+def _ses(settings: Settings) -> Iterator[Any]:
+    """A client of SES; whatever it refuses becomes a MailError."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    client: Any = boto3.client("ses", region_name=settings.aws_region)
     try:
-        client.send_raw_email(
-            Source=settings.mail_sender,
-            Destinations=list(recipients),
-            RawMessage={"Data": built.as_bytes()},
-        )
+        yield boto3.client("ses", region_name=settings.aws_region)
     except ClientError as error:
         raise MailError(
             f"SES answered {error.response.get('Error', {}).get('Code', 'ClientError')}"
         ) from None
     except BotoCoreError as error:
         raise MailError(f"SES: {type(error).__name__}") from None
+
+
+def _send_ses(settings: Settings, built: EmailMessage, recipients: Sequence[str]) -> None:
+    with _ses(settings) as client:
+        client.send_raw_email(
+            Source=settings.mail_sender,
+            Destinations=list(recipients),
+            RawMessage={"Data": built.as_bytes()},
+        )

@@ -28,7 +28,7 @@ def test_a_fresh_ground_is_healthy_and_stays_untouched(blotout: Any) -> None:
     result = blotout("doctor")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 9
     assert all(line.startswith("ok ") for line in lines)
     assert list(Path.cwd().iterdir()) == []
 
@@ -154,7 +154,7 @@ def test_a_trino_that_does_not_answer_is_told(settings: Settings) -> None:
     chosen = settings.model_copy(update={"warehouse": "trino", "trino_uri": "http://dbt@127.0.0.1:1/iceberg"})
     finding = doctor.checks_for(chosen)["warehouse"](chosen)
     assert finding.state == "wrong"
-    assert "start it or change TRINO_URI: 127.0.0.1:1" in finding.text
+    assert "start it or change TRINO_URI: http://127.0.0.1:1" in finding.text
 
 
 @pytest.mark.spark
@@ -205,7 +205,7 @@ def test_on_aws_buckets_glue_and_secrets_are_tried(aws: None, settings: Settings
             Bucket=bucket, CreateBucketConfiguration=location
         )
     found = _findings(cloud)
-    for name in ("lake", "catalog", "aws account", "aws secrets"):
+    for name in ("lake", "catalog", "warehouse", "aws account", "aws secrets"):
         assert found[name].state == "ok", found[name].text
     listed = boto3.client("s3", region_name="us-west-2").list_objects_v2(Bucket="b-shop-test-landing")
     assert listed["KeyCount"] == 0

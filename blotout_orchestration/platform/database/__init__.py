@@ -63,22 +63,36 @@ def _migrated(uri: str) -> Engine:
     return engine
 
 
-def platform_database(settings: Settings) -> Engine:
-    """The engine of the database, whose schema is up to date. Raises DatabaseUnavailableError."""
+@contextmanager
+def _named(uri: str) -> Iterator[None]:
+    """Whatever goes wrong with the database is told with its name, without its credentials."""
     from sqlalchemy.exc import SQLAlchemyError
 
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise DatabaseUnavailableError(
+            f"PLATFORM_DATABASE {without_credentials(uri)}: {type(error).__name__}; is it up, and may we write there?"
+        ) from None
+
+
+def revisions_of(settings: Settings) -> tuple[str | None, str]:
+    """As `revisions`, of a database that is there; nothing is migrated. Raises DatabaseUnavailableError."""
+    uri = settings.platform_database_uri
+    with _named(uri):
+        return revisions(_engine(uri))
+
+
+def platform_database(settings: Settings) -> Engine:
+    """The engine of the database, whose schema is up to date. Raises DatabaseUnavailableError."""
     uri = settings.platform_database_uri
     if uri.startswith("sqlite:///"):
         path = Path(uri.removeprefix("sqlite:///"))
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _migrated.cache_clear()
-    try:
+    with _named(uri):
         return _migrated(uri)
-    except SQLAlchemyError as error:
-        raise DatabaseUnavailableError(
-            f"PLATFORM_DATABASE {without_credentials(uri)}: {type(error).__name__}; is it up, and may we write there?"
-        ) from None
 
 
 def revisions(engine: Engine) -> tuple[str | None, str]:
