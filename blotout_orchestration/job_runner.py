@@ -47,19 +47,20 @@ def run_job(
     *,
     settings: Settings,
     hours: tuple[datetime, datetime] | None = None,
+    partition: str | None = None,
     dry_run: bool | None = None,
     echo: Callable[[str], None] = print,
 ) -> bool:
     """Run a job to its end in this process, in the instance that the UI shows; True when it succeeded.
 
     `hours` (first and last, both included) narrows a job with hourly partitions; without it all hours that
-    are not done yet are run. `dry_run` sets the option of that name of jobs that have it; None leaves their
-    default. On ground that is not set up yet, `one_time_setup` runs first. Raises UnknownJobError, and
+    are not done yet are run. `partition` names the pipeline or channel of a job over a registry. `dry_run` sets
+    the option of that name of jobs that have it; None leaves their default. On ground that is not set up yet, `one_time_setup` runs first. Raises UnknownJobError, and
     UsageError for hours or an option that the job does not have.
     """
     definitions = _definitions(settings)
     job = _resolve(name, definitions)
-    _check_not_dynamic(job)
+    registered = _registered(job, partition, settings)
     if hours is not None:
         _check_hours(job, hours)
     config = None if dry_run is None else _dry_run_config(job, dry_run)
@@ -69,6 +70,9 @@ def run_job(
             echo(f"{killed} run(s) whose process had been killed are now marked as failed")
         if not _set_up_first(name, definitions, instance, settings, echo):
             return False
+        if registered is not None:
+            instance.add_dynamic_partitions(registered, [str(partition)])
+            return _execute(job, instance, echo, run_config=config, partition=partition)
         if job.partitions_def is None:
             return _execute(job, instance, echo, run_config=config)
         return _run_hours(job, instance, settings, hours, echo)
@@ -81,7 +85,9 @@ def plan_job(name: str, *, settings: Settings, hours: tuple[datetime, datetime] 
         _check_hours(job, hours)
     partitioned, others = _by_partitions(job)
     lines = []
-    if partitioned:
+    if isinstance(job.partitions_def, DynamicPartitionsDefinition):
+        lines.append(f"one of {job.partitions_def.name}, which --partition names")
+    elif partitioned:
         found = [hours] if hours is not None else _pending_stretches(settings)
         lines += [_stretch_text(first, last) for first, last in found] or [_nothing_pending(settings)]
     names = sorted(key.to_user_string() for key in [*partitioned, *others])
@@ -134,17 +140,32 @@ def _resolve(name: str, definitions: Definitions) -> JobDefinition:
     return definitions.resolve_job_def(name)
 
 
-def _check_not_dynamic(job: JobDefinition) -> None:
-    """A job over registered pipelines or channels has no hours, and no run of all of them at once."""
-    if isinstance(job.partitions_def, DynamicPartitionsDefinition):
-        raise UsageError(
-            f"{job.name} runs one partition at a time, each at its own time; start one in the UI (Jobs, "
-            f"{job.name}, Partitions), or a channel with `blotout activation sync NAME`"
+def _registered(job: JobDefinition, partition: str | None, settings: Settings) -> str | None:
+    """The name of the partitions of a job over registered pipelines or channels; None for other jobs.
+
+    Such a job runs one of them at a time. Raises UsageError when `partition` is missing, or names none.
+    """
+    from blotout_orchestration.platform.registry import CHANNEL_PARTITIONS, live_channels, live_pipelines
+
+    partitions = job.partitions_def
+    if not isinstance(partitions, DynamicPartitionsDefinition):
+        if partition is not None:
+            raise UsageError(f"{job.name} runs no single pipeline or channel: leave --partition out")
+        return None
+    live = live_channels if partitions.name == CHANNEL_PARTITIONS else live_pipelines
+    names = sorted(live(settings))
+    if partition not in names:
+        wanted = (
+            "name one with --partition" if partition is None else f"--partition {partition} is none of them"
         )
+        raise UsageError(
+            f"{job.name} runs one at a time: {wanted}; there are: {', '.join(names) or 'none yet'}"
+        )
+    return partitions.name
 
 
 def _check_hours(job: JobDefinition, hours: tuple[datetime, datetime]) -> None:
-    if job.partitions_def is None:
+    if job.partitions_def is None or isinstance(job.partitions_def, DynamicPartitionsDefinition):
         raise UsageError(f"{job.name} has no hours: run it without --hours")
     keys = job.partitions_def.get_partition_keys()
     for hour in hours:
@@ -220,11 +241,13 @@ def _execute(
     tags: Mapping[str, str] | None = None,
     run_config: Mapping[str, Any] | None = None,
     selection: Sequence[AssetKey] | None = None,
+    partition: str | None = None,
 ) -> bool:
     started = time.monotonic()
     echo(f"{job.name}: started")
     result = job.execute_in_process(
         instance=instance,
+        partition_key=partition,
         tags={**worker_tags(), **(tags or {})},
         run_config={**(run_config or {}), "loggers": {PROGRESS_LOGGER: {"config": {}}}},
         asset_selection=selection,

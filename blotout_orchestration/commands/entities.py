@@ -83,8 +83,8 @@ def _app(kind: str, text: str) -> typer.Typer:
         if sql is not None:
             typer.echo(_query(settings, found.definition(), sql))
             return
-        written = {**found.payload, "version": found.number}
-        shown = _readable(written)
+        shown = _readable({key: value for key, value in found.payload.items() if key != "version"})
+        typer.echo(f"# version {found.number}")
         typer.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True).rstrip())
 
     @app.command("preview")

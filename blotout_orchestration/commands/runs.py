@@ -20,6 +20,12 @@ def run(
             "Without it: all that is not done yet.",
         ),
     ] = None,
+    partition: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The pipeline of elt_pipelines, or the channel of activation_channels."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool | None,
         typer.Option(
@@ -40,5 +46,7 @@ def run(
         for line in job_runner.plan_job(job, settings=settings, hours=interval):
             echo(line)
         return
-    if not job_runner.run_job(job, settings=settings, hours=interval, dry_run=dry_run, echo=echo):
+    if not job_runner.run_job(
+        job, settings=settings, hours=interval, partition=partition, dry_run=dry_run, echo=echo
+    ):
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ from dagster import (
     AssetCheckResult,
     AssetKey,
     DagsterInstance,
+    DagsterRun,
     Definitions,
     FreshnessPolicy,
     SensorResult,
@@ -20,7 +21,7 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 
 from blotout_orchestration.platform.alerts import outbox
 from blotout_orchestration.platform.alerts.automation import alerts_sensor
-from blotout_orchestration.platform.alerts.failed_runs import without_people
+from blotout_orchestration.platform.alerts.failed_runs import run_again, without_people
 from blotout_orchestration.settings import Settings
 from tests.alerts.conftest import Mailbox, mailing
 
@@ -116,6 +117,13 @@ def test_a_run_over_the_assets_of_several_jobs_is_named_by_its_assets(
     assert mail["Subject"] == "[blotout] failed run: report, spend"
     assert "Re-execute" in mail.get_content()
     assert "blotout run" not in mail.get_content()
+
+
+def test_a_failed_pipeline_is_run_again_by_its_name() -> None:
+    load = DagsterRun(job_name="elt_pipelines", tags={"dagster/partition": "shop_orders"})
+    assert run_again(load, "elt_pipelines").endswith("blotout run elt_pipelines --partition shop_orders")
+    hour = DagsterRun(job_name="events_incremental", tags={"dagster/partition": "2026-03-05-17:00"})
+    assert run_again(hour, "events_incremental").endswith("blotout run events_incremental")
 
 
 def test_a_second_tick_with_the_cursor_tells_nothing_again(

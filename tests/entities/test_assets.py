@@ -186,7 +186,10 @@ def test_segments_are_added_previewed_edited_and_removed_by_command(tmp_path):
     assert "1 people\n  bob" in blotout("segments", "preview", str(file))[1]
     assert "added segment big, version 1" in blotout("segments", "add", str(file))[1]
     code, shown = blotout("segments", "show", "big")
-    file.write_text(shown.replace("value: 2", "value: 0").replace("version: 1", "version: 2"))
+    assert shown.startswith("# version 1\n")
+    file.write_text(shown)
+    assert "unchanged segment big, version 1" in blotout("segments", "add", str(file))[1]
+    file.write_text(shown.replace("value: 2", "value: 0"))
     assert "changed segment big, version 2" in blotout("segments", "add", str(file))[1]
     assert "2 people" in blotout("segments", "preview", "big")[1]
     assert "TIMESTAMP(6) WITH TIME ZONE" in blotout("funnels", "show", "tried", "--sql", "trino")[1]

@@ -15,12 +15,13 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRun, Dag
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from blotout_orchestration.platform.alerts.troubles import Trouble, shortened
+from blotout_orchestration.platform.registry import CHANNEL_PARTITIONS, PIPELINE_PARTITIONS
 from blotout_orchestration.platform.runs import RANGE_END_TAG, RANGE_START_TAG
 
 RETRY_TAGS: Final = ("dagster/parent_run_id", "dagster/retry_number")
 """A run with one of these was started because an earlier one failed, which was told already."""
-DYNAMIC_JOBS: Final = {"elt_pipelines": "", "activation_channels": "blotout activation sync {key}"}
-"""Jobs with a partition for each row of a registry, and the command that runs one; ELT has the UI only."""
+REGISTERED_JOBS: Final = (PIPELINE_PARTITIONS, CHANNEL_PARTITIONS)
+"""Jobs with a partition for each row of a registry; they bear its name."""
 RUNS_A_LOOK: Final = 50
 LISTED_ASSETS: Final = 3
 """How many assets name a run that no job of ours does."""
@@ -99,12 +100,13 @@ def partition_of(run: DagsterRun) -> str:
 def run_again(run: DagsterRun, job: str | None) -> str:
     """How to run it again, with what the command line needs to do the same; `job` as in `trouble_of`."""
     if job is None:
-        command = ""
-    elif PARTITION_NAME_TAG in run.tags and DYNAMIC_JOBS.get(job) is not None:
-        command = DYNAMIC_JOBS[job].format(key=run.tags[PARTITION_NAME_TAG])
-    else:
-        command = f"blotout run {job}{' --no-dry-run' if _was_for_real(run) else ''}"
-    return f"in the UI: Re-execute (from failure){f'; or: {command}' if command else ''}"
+        return "in the UI: Re-execute (from failure)"
+    command = f"blotout run {job}"
+    if run.job_name in REGISTERED_JOBS and PARTITION_NAME_TAG in run.tags:
+        command += f" --partition {run.tags[PARTITION_NAME_TAG]}"
+    if _was_for_real(run):
+        command += " --no-dry-run"
+    return f"in the UI: Re-execute (from failure); or: {command}"
 
 
 def _was_for_real(run: DagsterRun) -> bool:
