@@ -92,9 +92,8 @@ def _report(done: object) -> None:
 
 
 def _cells(row: dict[str, object]) -> list[str]:
-    state = (
-        "delivered"
-        if row["delivered_at"]
-        else f"waiting, {row['attempts']} tries: {row['last_error'] or '-'}"
-    )
+    if not row["delivered_at"]:
+        state = f"waiting, {row['attempts']} tries: {row['last_error'] or '-'}"
+    else:
+        state = "nobody to tell: only logged" if row["transport"] == "log" else "delivered"
     return [str(row["created_at"]), str(row["transport"]), str(row["suppressed"]), state, str(row["subject"])]

@@ -44,7 +44,7 @@ class Commands:
         settings = current_settings()
         found = self._read_file(path)
         changes = self.put(settings, found.definitions)
-        for note in [*found.notes, *self._missing(settings, found.definitions)]:
+        for note in [*found.notes, *self._warnings(settings, found.definitions)]:
             typer.secho(f"warning: {note}", fg=typer.colors.YELLOW, err=True)
         for name, change in changes.items():
             if change != "unchanged":
@@ -111,10 +111,14 @@ class Commands:
     def _read_file(self, path: Path) -> DefinitionFile[Any]:
         return self.read(path, self.hooks.problems)
 
-    def _missing(self, settings: Settings, definitions: Iterable[Any]) -> list[str]:
+    def _warnings(self, settings: Settings, definitions: Iterable[Any]) -> list[str]:
         from blotout_orchestration.commands.registry_hooks import missing_secrets
 
-        return [line for one in definitions for line in missing_secrets(settings, one)]
+        return [
+            line
+            for one in definitions
+            for line in (*missing_secrets(settings, one), *self.hooks.warn(settings, one))
+        ]
 
     def _one(self, settings: Settings, name: str) -> Any:
         contents = self.registry.contents(settings)

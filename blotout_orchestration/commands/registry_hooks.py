@@ -24,11 +24,13 @@ class Hooks:
     """A domain's part in the commands of its registry.
 
     `check(definition)` connects to nothing and raises DefinitionError, or another BlotoutError, for
-    what the domain cannot use; `probe(settings, definition)` connects, writes nothing, and gives lines.
+    what the domain cannot use; `probe(settings, definition)` connects, writes nothing, and gives lines;
+    `warn(settings, definition)` says what is allowed and most likely not meant.
     """
 
     check: Callable[[Any], object]
     probe: Callable[[Settings, Any], Sequence[str]]
+    warn: Callable[[Settings, Any], Sequence[str]] = lambda _settings, _definition: ()
 
     def problems(self, definition: Any) -> Sequence[Problem]:
         """What the domain finds wrong in a definition."""
@@ -76,6 +78,21 @@ def _check_channel(channel: Channel) -> None:
     understand(channel)
 
 
+def _warn_of_channel(settings: Settings, channel: Channel) -> Sequence[str]:
+    """A line when the channel's segment is not there, which delivers nobody until it is."""
+    from blotout_orchestration.entities.registry import live
+
+    known = sorted(version.name for version in live(settings, "segment"))
+    if channel.audience_kind != "segment" or channel.audience_name in known:
+        return []
+    listed = (
+        f"there are: {', '.join(known)}"
+        if known
+        else "there is none yet; `blotout segments predefined` makes some"
+    )
+    return [f"{channel.name}: there is no segment {channel.audience_name!r}; {listed}"]
+
+
 def _probe_channel(settings: Settings, channel: Channel) -> Sequence[str]:
     from blotout_orchestration.activation.probe import probe
 
@@ -93,4 +110,4 @@ def _probe_channel(settings: Settings, channel: Channel) -> Sequence[str]:
 
 
 PIPELINES = Hooks(_check_pipeline, _probe_pipeline)
-CHANNELS = Hooks(_check_channel, _probe_channel)
+CHANNELS = Hooks(_check_channel, _probe_channel, _warn_of_channel)

@@ -144,6 +144,14 @@ def test_what_the_source_or_destination_cannot_use_is_refused(blotout, home, wri
     assert "Traceback" not in result.output
 
 
+def test_a_channel_for_a_segment_that_is_not_there_is_a_warning(blotout, home, write):
+    result = blotout("channels", "add", write(VIPS))
+    assert ok(result) == "vips: added\n"
+    assert "warning: vips: there is no segment 'high_value'; there is none yet" in result.stderr
+    ok(blotout("segments", "predefined"))
+    assert "segment" not in blotout("channels", "add", write(VIPS)).stderr
+
+
 def test_a_secret_that_is_not_set_here_is_a_warning(blotout, home, write, monkeypatch):
     monkeypatch.delenv("SHOP_DB_PASSWORD")
     result = blotout("pipelines", "add", write(ORDERS))
