@@ -49,17 +49,21 @@ def stitching(options: argparse.Namespace) -> list[Figure]:
     edges = STITCHING_EDGES[options.quick]
     limits = Rules(limits={"map_id": 50, "email_sha256": 50})
     figures = []
-    for name, giant, rules, older_joins in (
-        ("one giant, no rules", True, NO_RULES, False),
-        ("one giant, joined by an older id", True, NO_RULES, True),
-        ("small components, limits", False, limits, False),
-    ):
+    judged = not options.quick
+    cases: list[tuple[str, bool, Rules, dict[str, bool]]] = [
+        ("one giant", True, NO_RULES, {}),
+        ("one giant, joined by an older id", True, NO_RULES, {"older_joins": True}),
+        ("small components, limits", False, limits, {}),
+        ("small components, limits, random ends", False, limits, {"random_ends": True}),
+    ]
+    for name, giant, rules, increment in cases:
         progress(f"{name}: {edges:,} edges")
-        row = measure(edges, giant, rules, 7, older_joins)
-        judged = not options.quick
+        row = measure(edges, giant, rules, 7, **increment)
         figures += [
             Figure(f"{name}: full", row["full"], "s", "scipy alone", row["scipy"], 1.5 if judged else None),
             Figure(f"{name}: +1 %", row["more"], "s", "full", row["full"], 0.05 if judged else None),
+            Figure(f"{name}: +1 %, CPU", row["more_cpu"], "s", "full", row["full_cpu"]),
+            Figure(f"{name}: +1 %", row["more"], "s", "first run, edges extracted", row["load"]),
         ]
     return figures
 
