@@ -26,8 +26,8 @@ class Work:
     """What one run has to do.
 
     `changed` batches by source are to be read, `gone` ones have vanished, `blocks` are the ids (type or None,
-    id) blocked or unblocked since. `everything` means that no component can be trusted: the first run, new
-    rules, or a run that was killed while it wrote.
+    id) blocked or unblocked since, `new_rules` says that the same edges may give other people. `everything`
+    means that no component can be trusted: the first run, or a run that was killed while it wrote.
     """
 
     held: dict[str, str]
@@ -35,6 +35,7 @@ class Work:
     changed: dict[str, list[str]]
     gone: list[str]
     blocks: list[tuple[str | None, str]]
+    new_rules: bool
     everything: bool
     was_writing: bool
 
@@ -70,8 +71,9 @@ def find_work(space: Workspace, sources: Sequence[IdSource], rules: Rules, *, fu
     differing = {key for key in held.keys() ^ wanted.keys() if key.startswith(_BLOCK)}
     blocks = [_block(key) for key in sorted(differing)]
     was_writing = WRITING in held
-    everything = full or was_writing or held.get(_RULES) != rules.people_hash
-    return Work(held, wanted, changed, gone, blocks, everything, was_writing)
+    new_rules = held.get(_RULES) != rules.people_hash
+    everything = full or was_writing or _RULES not in held
+    return Work(held, wanted, changed, gone, blocks, new_rules, everything, was_writing)
 
 
 def _block(key: str) -> tuple[str | None, str]:

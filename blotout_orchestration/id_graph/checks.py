@@ -51,7 +51,7 @@ def id_graph_checks(lake: Lake) -> list[AssetChecksDefinition]:
         lost = _count(
             lake,
             "select count(*) from id_graph_merges where new_global_user_id is not null"
-            " and new_global_user_id not in (select global_user_id from id_graph)",
+            " and not exists (select 1 from id_graph where global_user_id = new_global_user_id)",
         )
         return AssetCheckResult(passed=lost == 0, metadata={"redirects_lost": lost})
 

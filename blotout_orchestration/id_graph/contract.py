@@ -59,7 +59,7 @@ ID_GRAPH_MERGES = TableSpec(
             "new_global_user_id", "string", "The current id; null when its oldest id is in no source now."
         ),
         Column("merged_at", "timestamp", "Time of the evidence that joined the two, not of the run."),
-        Column("why", "string", "Source of that evidence, `older id seen`, or `ids are gone`."),
+        Column("why", "string", "Source of that evidence, `oldest id changed`, or `ids are gone`."),
         Column("evidence_a_type", "string", "Type of the first id of that evidence."),
         Column("evidence_a", "string", "First id of that evidence."),
         Column("evidence_b_type", "string", "Type of the second id of that evidence."),

@@ -15,50 +15,58 @@ import pyarrow as pa
 from blotout_orchestration.id_graph.components import connected
 from blotout_orchestration.id_graph.recompute import GLOBAL_ID_SQL
 from blotout_orchestration.id_graph.rules import Rules
+from blotout_orchestration.id_graph.suspects import find_components_of_new_rules, find_suspects
 from blotout_orchestration.id_graph.workspace import Workspace, node_is_end, same_node
 
 
-def touch(space: Workspace, rules: Rules) -> None:
-    """From the views `added` and `dirty` make `touched` and `grouped`.
+def touch(space: Workspace, rules: Rules, *, new_rules: bool) -> None:
+    """From the views `added` and `dirty` make `touched`, `grouped` and `dirty_components`.
 
     `added` are edges that are new, `dirty` are nodes (id_type, provider, id) whose components must be
-    recomputed. `touched` has the ids of `added` with what is known of them and what is new; `grouped` has
-    their group (what is connected afterwards) and whether that group can go the short way.
+    recomputed, as must, with `new_rules`, those whose people may differ by the rules. `touched` has the ids of
+    `added` with what is known of them and what is new; `grouped` has their group (what is connected
+    afterwards) and whether that group can go the short way.
     """
-    space.connection.execute(_TOUCHED)
+    connection = space.connection
+    connection.execute(_TOUCHED)
     groups = _groups(space)
-    space.connection.register("group_rows", groups)
-    space.connection.execute(
-        "create or replace temporary table node_groups as select n, group_no from group_rows"
-    )
-    space.connection.unregister("group_rows")
-    space.connection.execute(
+    connection.register("group_rows", groups)
+    connection.execute("create or replace temporary table node_groups as select n, group_no from group_rows")
+    connection.unregister("group_rows")
+    connection.execute(
         """create or replace temporary table component_groups as
            select distinct component_id, group_no from touched join node_groups using (n)
            where component_id is not null"""
     )
-    space.connection.execute("create or replace temporary table long_way (group_no bigint)")
-    if space.has_rows("dirty"):
-        space.connection.execute(
-            f"""create or replace temporary table dirty_components as
-                select distinct component_id from graph semi join dirty on {same_node("graph", "dirty")}"""
-        )
-        space.connection.execute(
-            """insert into long_way select distinct group_no from component_groups
-               semi join dirty_components using (component_id)"""
-        )
-        space.connection.execute(
-            f"""insert into long_way select distinct group_no from touched join node_groups using (n)
-                semi join dirty on {same_node("touched", "dirty")}"""
-        )
-    else:
-        space.connection.execute("create or replace temporary table dirty_components (component_id varchar)")
+    _dirty_components(space, rules, new_rules)
+    connection.execute(
+        f"""create or replace temporary table long_way as
+            select group_no from component_groups semi join dirty_components using (component_id)
+            union
+            select group_no from touched join node_groups using (n)
+            semi join dirty on {same_node("touched", "dirty")}"""
+    )
     if rules.can_cut:
-        _send_the_long_way(space, rules)
-    space.connection.execute(
+        find_suspects(space, _GROUP_COUNTS, rules)
+        connection.execute("insert into long_way select key from suspects")
+    connection.execute(
         """create or replace temporary table grouped as
            select n, group_no, group_no not in (select group_no from long_way) as short from node_groups"""
     )
+
+
+def _dirty_components(space: Workspace, rules: Rules, new_rules: bool) -> None:
+    """Make `dirty_components`: those of dirty nodes, and those that new rules may concern."""
+    connection = space.connection
+    connection.execute("create or replace temporary table dirty_components (component_id varchar)")
+    if space.has_rows("dirty"):
+        connection.execute(
+            f"""insert into dirty_components
+                select distinct component_id from graph semi join dirty on {same_node("graph", "dirty")}"""
+        )
+    if new_rules:
+        find_components_of_new_rules(space, rules)
+        connection.execute("insert into dirty_components select key from suspects")
 
 
 _TOUCHED = f"""
@@ -100,49 +108,21 @@ def _groups(space: Workspace) -> pa.Table:
     return pa.table({"n": np.arange(len(codes)), "group_no": labels[codes] if len(codes) else labels})
 
 
-def _send_the_long_way(space: Workspace, rules: Rules) -> None:
-    """Groups that a rule has cut, or that may now break one: of sizes and counts, never of single edges."""
-    connection = space.connection
-    connection.execute(
-        """create or replace temporary table group_kinds as
-           with held as (
-               select group_no, id_type, provider, count(*) as ids,
-                      bool_and(global_user_id = graph.component_id) as plain
-               from graph join component_groups using (component_id) group by all
-           ),
-           fresh as (
-               select group_no, id_type, provider, count(*) as ids, true as plain
-               from touched join node_groups using (n) where component_id is null group by all
-           )
-           select group_no, id_type, provider, sum(ids) as ids, bool_and(plain) as plain
-           from (from held union all from fresh) group by all"""
+_GROUP_COUNTS = """
+    with held as (
+        select group_no, id_type, provider, count(*) as ids, 0 as links,
+               bool_and(global_user_id = graph.component_id) as plain
+        from graph join component_groups using (component_id) group by all
+    ),
+    seen as (
+        select group_no, id_type, provider, count(*) filter (component_id is null) as ids,
+               max(coalesce(held_links, 0) + links) as links, true as plain
+        from touched join node_groups using (n) group by all
     )
-    kinds = connection.execute("select distinct id_type, provider from group_kinds").fetchall()
-    limits = pa.table(
-        {
-            "id_type": pa.array([kind[0] for kind in kinds], pa.string()),
-            "provider": pa.array([kind[1] for kind in kinds], pa.string()),
-            "ids_limit": pa.array([rules.limit(*kind) for kind in kinds], pa.int64()),
-            "links_limit": pa.array([rules.maximum_links.get(kind[0]) for kind in kinds], pa.int64()),
-        }
-    )
-    connection.register("kind_limits", limits)
-    connection.execute(
-        """insert into long_way
-           select group_no from group_kinds as g join kind_limits as k
-             on g.id_type = k.id_type and g.provider is not distinct from k.provider
-           where not plain or ids > ids_limit
-           union
-           select group_no from touched as t join node_groups using (n) join kind_limits as k
-             on t.id_type = k.id_type and t.provider is not distinct from k.provider
-           where coalesce(held_links, 0) + links > links_limit"""
-    )
-    connection.unregister("kind_limits")
-    if rules.maximum_ids_per_person is not None:
-        connection.execute(
-            f"""insert into long_way select group_no from group_kinds group by group_no
-                having sum(ids) > {rules.maximum_ids_per_person}"""
-        )
+    select group_no as key, id_type, provider, sum(ids) as ids, max(links) as links, bool_and(plain) as plain
+    from (from held union all from seen) group by all
+"""
+"""Counts of groups for `find_suspects`; only the ids seen now can have more links than they had."""
 
 
 def contract(space: Workspace) -> None:

@@ -145,7 +145,7 @@ def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held:
     )
     if work.blocks:
         _dirty_blocks(space, work)
-    contraction.touch(space, rules)
+    contraction.touch(space, rules, new_rules=work.new_rules)
     contraction.contract(space)
     connection.execute(
         """create or replace temporary table long_components as

@@ -11,16 +11,22 @@ from pathlib import Path
 import pytest
 
 from blotout_orchestration.id_graph.contract import ID_EDGES, ID_GRAPH_BATCHES
+from blotout_orchestration.id_graph.rules import Rules
 from blotout_orchestration.id_graph.stitch import stitch
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.settings import Settings
 from tests.id_graph.helpers import NO_RULES, MemorySource, edge, graph_rows, redirect_map
 
-BEFORE = {"a": [edge("u1", "s1", 10), edge("u2", "s2", 20), edge("u3", "e1", 30)]}
+BEFORE = {"a": [edge("u1", "s1", 10), edge("u2", "s2", 20), edge("u3", "e1", 30), edge("u1", "s3", 35)]}
 AFTER = {
-    "a": [edge("u1", "s1", 10), edge("u2", "s2", 20)],
-    "b": [edge("u1", "s2", 40), edge("u4", "e1", 50)],
+    "old": {
+        "a": [edge("u1", "s1", 10), edge("u2", "s2", 20)],
+        "b": [edge("u1", "s2", 40), edge("u4", "e1", 50)],
+    },
+    "new": BEFORE,
 }
+"""The batches of the second run: other batches under the old rules, the same ones under the new rules."""
+RULES = {"old": NO_RULES, "new": Rules(map_id_limits={"shopify": 1})}
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHILD = """
 import os, signal, sys
@@ -29,8 +35,8 @@ from blotout_orchestration.id_graph.stitch import stitch
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.settings import Settings
 from pyiceberg.table import Transaction
-from tests.id_graph.helpers import NO_RULES, MemorySource
-from tests.id_graph.test_kill import AFTER
+from tests.id_graph.helpers import MemorySource
+from tests.id_graph.test_kill import AFTER, RULES
 
 left = int(sys.argv[2])
 commit = Transaction.commit_transaction
@@ -44,7 +50,7 @@ def counted(self):
 
 Transaction.commit_transaction = counted
 lake = Lake(Settings(_env_file=None, blotout_home=Path(sys.argv[1]), organisation="shop", environment="test"))
-stitch(lake, rules=NO_RULES, run_id="killed", sources=[MemorySource(content=AFTER)])
+stitch(lake, rules=RULES[sys.argv[3]], run_id="killed", sources=[MemorySource(content=AFTER[sys.argv[3]])])
 """
 
 
@@ -54,9 +60,12 @@ def _tables(lake: Lake) -> tuple[object, ...]:
     return graph_rows(lake), redirect_map(lake), edges, batches
 
 
-@pytest.mark.parametrize("commits", range(7))
+@pytest.mark.parametrize(
+    ("rules", "commits"),
+    [*(("old", commits) for commits in range(7)), *(("new", commits) for commits in (1, 2, 3))],
+)
 def test_a_run_killed_before_any_of_its_commits_is_made_good_by_the_next(
-    tmp_path: Path, commits: int
+    tmp_path: Path, rules: str, commits: int
 ) -> None:
     lakes = []
     for name in ("killed", "undisturbed"):
@@ -66,14 +75,17 @@ def test_a_run_killed_before_any_of_its_commits_is_made_good_by_the_next(
         lakes.append(Lake(settings))
         stitch(lakes[-1], rules=NO_RULES, run_id="before", sources=[MemorySource(content=BEFORE)])
     killed, undisturbed = lakes
-    stitch(undisturbed, rules=NO_RULES, run_id="after", sources=[MemorySource(content=AFTER)])
+    after = [MemorySource(content=AFTER[rules])]
+    assert not stitch(undisturbed, rules=RULES[rules], run_id="after", sources=after).full
     child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(tmp_path / "killed"), str(commits)],
+        [sys.executable, "-c", CHILD, str(tmp_path / "killed"), str(commits), rules],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         check=False,
     )
     assert child.returncode in (-signal.SIGKILL, 0)
     assert child.returncode == -signal.SIGKILL or commits >= 5
-    stitch(killed, rules=NO_RULES, run_id="after", sources=[MemorySource(content=AFTER)])
+    rerun = stitch(killed, rules=RULES[rules], run_id="after", sources=after)
+    if child.returncode == -signal.SIGKILL and commits > 0:
+        assert rerun.full
     assert _tables(killed) == _tables(undisturbed)

@@ -66,7 +66,7 @@ def test_new_rules_rebuild_and_the_old_rules_bring_the_old_people_back(lake: Lak
     stitch(lake, rules=NO_RULES, run_id="1", sources=[source])
     before = graph_rows(lake)
     changed = stitch(lake, rules=Rules(map_id_limits={"shopify": 1}), run_id="2", sources=[source])
-    assert (changed.full, changed.splits, len(people(lake))) == (True, 1, 3)
+    assert (changed.touched_components, changed.splits, len(people(lake))) == (1, 1, 3)
     stitch(lake, rules=NO_RULES, run_id="3", sources=[source])
     assert graph_rows(lake) == before
 
