@@ -6,7 +6,7 @@ that cannot be computed keeps its rows of the last run; the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from blotout_orchestration.entities.definitions import FunnelDefinition
 from blotout_orchestration.entities.fields import DefinitionError
 from blotout_orchestration.entities.funnel_sql import compile_funnel
 from blotout_orchestration.entities.membership import failure_text
-from blotout_orchestration.entities.registry import live
+from blotout_orchestration.entities.registry import held_versions
 from blotout_orchestration.entities.warehouse import Published, open_published
 from blotout_orchestration.lake import Lake
 
@@ -41,13 +41,18 @@ def update_funnels(
     as_of: datetime | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> FunnelResult:
-    """Compute all live funnels and replace their rows; rows of removed funnels go. Same data, same rows."""
+    """Compute all live funnels and replace their rows; rows of removed funnels go. Same data, same rows.
+
+    Rows of a funnel without a trace in the registry stay, and it is a failure: it may be another registry.
+    """
     import duckdb
 
-    funnels = live(lake.settings, "funnel")
+    held = held_versions(lake.settings, "funnel")
     with open_published(lake.settings, as_of) as published:
-        result = FunnelResult(published.as_of)
-        for version in funnels:
+        result = FunnelResult(published.as_of, failures=_unknown(lake, [version.name for version in held]))
+        for version in held:
+            if version.is_deleted:
+                continue
             try:
                 definition = version.definition()
                 assert isinstance(definition, FunnelDefinition)
@@ -66,6 +71,16 @@ def update_funnels(
     lake.replace(FUNNEL_DROPOFFS, result.dropoffs, computed, proof)
     lake.replace(FUNNEL_REPORT, result.report, computed, proof)
     return result
+
+
+def _unknown(lake: Lake, names: Sequence[str]) -> dict[str, str]:
+    """Funnels with rows that the registry has never held, and what to do."""
+    written: set[str] = set()
+    for table in (FUNNEL_REPORT, FUNNEL_DROPOFFS):
+        lake.ensure(table)
+        written |= set(lake.read(table, columns=("funnel",)).column("funnel").to_pylist())
+    advice = "the registry has never held it: its rows are kept; check PLATFORM_DATABASE"
+    return dict.fromkeys(sorted(written - set(names)), advice)
 
 
 def measure(published: Published, definition: FunnelDefinition, version: int) -> tuple[pa.Table, pa.Table]:

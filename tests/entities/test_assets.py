@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from dagster import DagsterInstance, Definitions, RunsFilter, SkipReason, build_sensor_context
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from blotout_orchestration.cli import app
@@ -16,6 +17,7 @@ from blotout_orchestration.entities.assets import entities_assets
 from blotout_orchestration.entities.automation import entities_jobs, entities_sensors
 from blotout_orchestration.entities.checks import entities_checks
 from blotout_orchestration.entities.contract import FUNNEL_DROPOFFS, FUNNEL_REPORT, SEGMENT_MEMBERSHIP
+from blotout_orchestration.entities.funnels import update_funnels
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.settings import load_settings
 from tests.entities import warehouse as made
@@ -127,6 +129,19 @@ def test_a_broken_funnel_keeps_its_rows_and_a_removed_one_loses_them(shop, insta
     rows = shop.read(FUNNEL_REPORT).to_pylist()
     assert {(row["funnel"], row["version"]) for row in rows} == {("tried", 1)}
     assert len(rows) == 3
+
+
+def test_an_empty_registry_takes_no_funnels_rows_and_says_which_database_to_check(shop, tmp_path):
+    update_funnels(shop, run_id="first")
+    before = [shop.read(table).to_pylist() for table in (FUNNEL_REPORT, FUNNEL_DROPOFFS)]
+    database = SecretStr(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    new = Lake(shop.settings.model_copy(update={"platform_database": database}))
+    assert "check PLATFORM_DATABASE" in update_funnels(new, run_id="second").failures["tried"]
+    assert [shop.read(table).to_pylist() for table in (FUNNEL_REPORT, FUNNEL_DROPOFFS)] == before
+    registry.add(new.settings, [FUNNEL], "me")
+    registry.remove(new.settings, "funnel", "tried", "me")
+    assert update_funnels(new, run_id="third").failures == {}
+    assert shop.read(FUNNEL_REPORT).num_rows == 0
 
 
 def _tick(lake: Lake, instance: DagsterInstance) -> Any:
