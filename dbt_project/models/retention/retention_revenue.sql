@@ -16,7 +16,7 @@ with payments as (
     global_user_id,
     {{ local_date('occurred_at', zone) }} as payment_date,
     coalesce(currency, '(not set)') as currency,
-    revenue as amount
+    -abs(revenue) as amount
   from {{ ref('unified_events') }}
   where is_refund and not is_bot and global_user_id is not null and revenue is not null
 ),

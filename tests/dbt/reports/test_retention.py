@@ -153,12 +153,15 @@ def test_a_clock_that_is_ahead_does_not_finish_a_period(warehouse: ReportWarehou
     assert _rates(warehouse) == {("2026-01-05", 0): (2, 2, False)}
 
 
-def test_revenue_retention_keeps_currencies_apart_and_subtracts_refunds(warehouse: ReportWarehouse) -> None:
+@pytest.mark.parametrize("refund", ["-20", "20"])
+def test_revenue_retention_keeps_currencies_apart_and_subtracts_refunds_of_either_sign(
+    warehouse: ReportWarehouse, refund: str
+) -> None:
     warehouse.fill(
         unified_events=[
             event("E1", "ann", day(0)),
             event("E2", "ann", day(15)),
-            event("E3", "ann", day(14), "order_refunded", is_refund=True, revenue="-20", currency="EUR"),
+            event("E3", "ann", day(14), "order_refunded", is_refund=True, revenue=refund, currency="EUR"),
         ],
         conversions=[
             order("T1", "ann", day(0), "100"),
