@@ -1,12 +1,12 @@
-"""Connected components of the id graph on Spark, for graphs that do not fit one machine.
+"""Evidence of the id graph by connected component, on Spark, for graphs that do not fit one process.
 
-    spark-submit spark/id_stitching.py --edges DIR --output DIR --work DIR
+    spark-submit spark/id_stitching.py --edges DIR --output DIR --work DIR --parts N
 
-Reads Parquet with the columns of id_edges, writes Parquet (id_type, provider, id, first_seen, last_seen,
-global_user_id): the same components and the same global_user_id as the in-process engine finds with the rules
-off. Large-star and small-star alternate until nothing changes (R. Kiveris et al., "Connected Components in
-MapReduce and Beyond", SoCC 2014). Each round is written to Parquet: the plan would grow without bound
-otherwise. Belongs here: this job only; it imports nothing of the package.
+Reads Parquet with the columns of id_edges and writes the same rows, with the column `component`, to folders
+`part=0` to `part=N-1`: every component lies in one of them, whole. What the rules make of a component is told
+by the orchestrator, part by part. Large-star and small-star alternate until nothing changes (R. Kiveris et
+al., "Connected Components in MapReduce and Beyond", SoCC 2014). Each round is written to Parquet: the plan
+would grow without bound otherwise. Belongs here: this job only; it imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -21,25 +21,20 @@ MAXIMUM_ROUNDS = 60
 """Rounds grow with the logarithm of the ids; this many means a defect."""
 
 
+NODE = ("id_type", "provider", "id")
+
+
 def numbered_nodes(edges: DataFrame, work: str) -> DataFrame:
-    """Every node with its times and a number `n`; written once, because numbers differ between evaluations."""
+    """Every node with a number `n`; written once, because numbers differ between evaluations."""
     ends = [
         edges.where(F.col(f"id_{end}").isNotNull()).select(
             F.col(f"id_{end}_type").alias("id_type"),
             F.col(f"id_{end}_provider").alias("provider"),
             F.col(f"id_{end}").alias("id"),
-            "first_seen",
-            "last_seen",
         )
         for end in ("a", "b")
     ]
-    nodes = (
-        ends[0]
-        .unionByName(ends[1])
-        .groupBy("id_type", "provider", "id")
-        .agg(F.min("first_seen").alias("first_seen"), F.max("last_seen").alias("last_seen"))
-        .withColumn("n", F.monotonically_increasing_id())
-    )
+    nodes = ends[0].unionByName(ends[1]).distinct().withColumn("n", F.monotonically_increasing_id())
     return _kept(nodes, f"{work}/nodes")
 
 
@@ -47,15 +42,16 @@ def numbered_pairs(edges: DataFrame, nodes: DataFrame, work: str) -> DataFrame:
     """The links as pairs of node numbers (high, low), each once."""
     pairs = edges.where(F.col("id_b").isNotNull())
     for end in ("a", "b"):
-        keys = nodes.select(
-            F.col("id_type").alias(f"id_{end}_type"),
-            F.col("provider").alias("of"),
-            F.col("id").alias(f"id_{end}"),
-            F.col("n").alias(f"n_{end}"),
-        )
-        same_provider = F.col(f"id_{end}_provider").eqNullSafe(F.col("of"))
-        pairs = pairs.join(keys, [f"id_{end}_type", f"id_{end}"]).where(same_provider).drop("of")
+        pairs = joined_at(end, pairs, nodes.withColumnRenamed("n", f"n_{end}"))
     return _kept(_oriented(pairs.select(F.col("n_a").alias("u"), F.col("n_b").alias("v"))), f"{work}/pairs")
+
+
+def joined_at(end: str, edges: DataFrame, nodes: DataFrame) -> DataFrame:
+    """The edges with what `nodes` say, beside `NODE`, of their end `a` or `b`."""
+    renamed = {"id_type": f"id_{end}_type", "provider": "of", "id": f"id_{end}"}
+    same_provider = F.col(f"id_{end}_provider").eqNullSafe(F.col("of"))
+    keys = nodes.withColumnsRenamed(renamed)
+    return edges.join(keys, [f"id_{end}_type", f"id_{end}"]).where(same_provider).drop("of")
 
 
 def large_star(pairs: DataFrame) -> DataFrame:
@@ -87,22 +83,13 @@ def components(pairs: DataFrame, work: str, say: Callable[[str], None]) -> DataF
     raise RuntimeError(f"components did not settle in {MAXIMUM_ROUNDS} rounds; look at {work}")
 
 
-def with_global_ids(nodes: DataFrame, stars: DataFrame) -> DataFrame:
-    """The nodes with the id of their person: a hash of the oldest node of the component."""
-    labelled = nodes.join(stars.withColumnRenamed("u", "n"), "n", "left").withColumn(
-        "component", F.coalesce("v", "n")
+def by_component(edges: DataFrame, nodes: DataFrame, stars: DataFrame, parts: int) -> DataFrame:
+    """The edges with their `component` and the `part`, 0 to parts - 1, that it lies in."""
+    labels = nodes.join(stars.withColumnsRenamed({"u": "n", "v": "smallest"}), "n", "left").select(
+        *NODE, F.coalesce("smallest", "n").alias("component")
     )
-    provider = F.coalesce("provider", F.lit(""))
-    oldest = labelled.groupBy("component").agg(
-        F.min(F.struct("first_seen", "id_type", provider.alias("provider"), "id")).alias("c")
-    )
-    digest = F.sha2(F.concat_ws("\x1f", "c.id_type", "c.provider", "c.id"), 256)
-    parts = [
-        F.substring(digest, start, length) for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-    ]
-    people = oldest.select("component", F.concat_ws("-", *parts).alias("global_user_id"))
-    columns = ("id_type", "provider", "id", "first_seen", "last_seen", "global_user_id")
-    return labelled.join(people, "component").select(*columns)
+    rows = joined_at("a", edges, labels).select(*edges.columns, "component")
+    return rows.withColumn("part", F.pmod(F.xxhash64("component"), F.lit(parts)))
 
 
 def _oriented(pairs: DataFrame) -> DataFrame:
@@ -123,21 +110,23 @@ def _kept(frame: DataFrame, path: str) -> DataFrame:
 
 
 def stitch(
-    spark: SparkSession, edges: str, output: str, work: str, say: Callable[[str], None] = print
+    spark: SparkSession, edges: str, output: str, work: str, parts: int, say: Callable[[str], None] = print
 ) -> None:
-    """Read edges, find the components, write the nodes with their person. Paths are Spark's."""
+    """Read edges, find the components, write the edges by part. Paths are Spark's."""
     rows = spark.read.parquet(edges)
     nodes = numbered_nodes(rows, work)
     stars = components(numbered_pairs(rows, nodes, work), work, say)
-    with_global_ids(nodes, stars).write.mode("overwrite").parquet(output)
+    sorted_rows = by_component(rows, nodes, stars, parts).repartition(parts, "part")
+    sorted_rows.write.partitionBy("part").mode("overwrite").parquet(output)
 
 
 def main() -> None:
     """The job's command line."""
-    parser = argparse.ArgumentParser(description="Connected components of the id graph on Spark.")
+    parser = argparse.ArgumentParser(description="Evidence of the id graph by connected component, on Spark.")
     parser.add_argument("--edges", required=True, help="folder of Parquet files with the columns of id_edges")
-    parser.add_argument("--output", required=True, help="folder to write the nodes with their person to")
+    parser.add_argument("--output", required=True, help="folder to write the parts to")
     parser.add_argument("--work", required=True, help="folder for the rounds; may be deleted afterwards")
+    parser.add_argument("--parts", required=True, type=int, help="number of parts, from 1")
     options = parser.parse_args()
     spark = (
         SparkSession.builder.appName("id_stitching")
@@ -146,7 +135,7 @@ def main() -> None:
         .getOrCreate()
     )
     try:
-        stitch(spark, options.edges, options.output, options.work)
+        stitch(spark, options.edges, options.output, options.work, options.parts)
     finally:
         spark.stop()
 

@@ -63,7 +63,15 @@ class RulesError(BlotoutError):
 
 
 class Rules(BaseModel):
-    """What is junk and what may join whom. Every field can be overridden in `id_graph_rules.yaml`."""
+    """What is junk and what may join whom. Every field can be overridden in `id_graph_rules.yaml`.
+
+    Limits are those that Segment starts with, 5 ids of a type, save for these:
+    - `user_id` has none: it is a browser, and a person gets a new one with every device and cleared cookie;
+    - click ids have none: every click on an ad makes one; `maximum_links` stops those that are passed on;
+    - `map_id` has 5 of a provider, not 1: guest orders and second accounts give a customer several;
+    - `phone_sha256` has 10: a phone has a hash with and one without its plus sign;
+    - no limit has a window of time: the same evidence gives the same people, whenever it is looked at.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -53,7 +53,8 @@ def stitch(
 
     `rules` default to those of the deployment, `sources` to the click stream and the ELT contract. `full`
     rebuilds every component; `dry_run` writes nothing and says what would change. Raises RulesError for a bad
-    rules file, ConcurrentChangeError when another run writes at the same time, again and again.
+    rules file, ConcurrentChangeError when another run writes at the same time, again and again, SparkJobError
+    when STITCHING_ENGINE is `spark` and its job fails.
     """
     started = time.monotonic()
     chosen = rules or load_rules(lake.settings.blotout_home)
@@ -101,7 +102,7 @@ def _stitch(
         space.show_edges(work.replaced, new_edges, may_be_held=may_be_held)
         progress(f"{new_edges.num_rows} edges in them")
         if work.everything:
-            touched = _everything(space, rules)
+            touched = _everything(space, rules, progress)
         else:
             touched = _touched(space, rules, work, may_be_held=may_be_held)
         progress(f"{touched} components touched")
@@ -114,7 +115,7 @@ def _stitch(
         return result
 
 
-def _everything(space: Workspace, rules: Rules) -> int:
+def _everything(space: Workspace, rules: Rules, progress: Progress) -> int:
     """Make `graph_old`, `graph_new`, `quarantine_old`, `quarantine_new`, `links`: all there is."""
     connection = space.connection
     connection.execute("create or replace temporary view graph_old as select * from graph")
@@ -122,7 +123,12 @@ def _everything(space: Workspace, rules: Rules) -> int:
     connection.execute("create or replace temporary view links as select * from evidence")
     connection.execute("create or replace temporary table recomputed (global_user_id varchar)")
     connection.execute("create or replace temporary view winners as select * from graph where false")
-    found = recompute(connection, "evidence", rules)
+    if space.lake.settings.stitching_engine == "spark":
+        from blotout_orchestration.id_graph.spark_engine import recompute_with_spark
+
+        found = recompute_with_spark(space, rules, progress)
+    else:
+        found = recompute(connection, "evidence", rules)
     connection.register("graph_new", found.graph)
     connection.register("quarantine_new", found.quarantine)
     return found.components

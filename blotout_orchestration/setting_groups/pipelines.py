@@ -1,9 +1,11 @@
-"""The platform's database with its registries, and the ELT pipelines.
+"""The platform's database with its registries, the ELT pipelines, and the engine of the id graph.
 
-Belongs here: where the registries lie and the defaults of ELT. Does not belong here: what reads them.
+Belongs here: where the registries lie, the defaults of ELT, who stitches ids. Does not belong here: what reads them.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -30,6 +32,13 @@ class PipelineSettings(BaseModel):
         "8",
         ge=1,
         le=1000,
+    )
+    stitching_engine: Literal["scipy", "spark"] = setting(
+        "Pipelines",
+        "scipy",
+        "Engine that finds connected ids when the whole id graph is rebuilt: SciPy in process, or Spark.",
+        "`scipy` or `spark`; with `spark` SPARK_MASTER is used",
+        "spark",
     )
     elt_freshness_schedule_interval: fields.Cron = cron_setting(
         "*/30 * * * *", "When freshness of the ELT pipelines is looked at."

@@ -1,25 +1,39 @@
-"""The Spark job finds what the in-process engine finds: same components, same global_user_id."""
+"""A full rebuild by Spark gives the tables that one in process gives, rules included."""
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blotout_orchestration.id_graph.contract import ID_EDGES, ID_GRAPH
-from blotout_orchestration.id_graph.stitch import stitch
+from blotout_orchestration.demo.landing import land_demo
+from blotout_orchestration.demo.options import DemoOptions
+from blotout_orchestration.demo.store import generate, write
+from blotout_orchestration.events.processing import flatten_hours, pending_hours
+from blotout_orchestration.id_graph import spark_engine
+from blotout_orchestration.id_graph.blocks import block_ids
+from blotout_orchestration.id_graph.contract import ID_EDGES, ID_GRAPH_MERGES, ID_GRAPH_QUARANTINE
+from blotout_orchestration.id_graph.recompute import Recomputed, recompute
+from blotout_orchestration.id_graph.rules import Rules
+from blotout_orchestration.id_graph.sources import default_sources
+from blotout_orchestration.id_graph.stitch import StitchResult, stitch
+from blotout_orchestration.id_graph.workspace import Workspace
 from blotout_orchestration.lake import Lake
-from tests.id_graph.helpers import NO_RULES, Edge, MemorySource, edge, oracle, people
+from blotout_orchestration.platform.spark_jobs import SparkJobError
+from blotout_orchestration.settings import Settings
+from tests.events.spark_cluster import standalone_cluster
+from tests.id_graph.helpers import Edge, MemorySource, edge, graph_rows
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+STORE = DemoOptions(people=60, days=5, events=1_500)
 
 
-def _edges(seed: int) -> list[Edge]:
+def _random_edges(seed: int) -> list[Edge]:
     """Random components, one long chain (the hard case for label propagation), ids without links."""
     chance = random.Random(seed)
     names = [f"{kind}{number}" for kind in "ushe" for number in range(150)]
@@ -28,28 +42,165 @@ def _edges(seed: int) -> list[Edge]:
     return pairs + chain + [edge(f"g{i}", None, i) for i in range(5)]
 
 
+def _rule_breakers() -> list[Edge]:
+    """A click id of 30 browsers, a browser of 7 e-mails, and a giant: what the default rules cut."""
+    shared = [edge(f"u-shared-{number}", "g-shared", number) for number in range(30)]
+    mails = [edge("u-mails", f"e-mails-{number}", number) for number in range(7)]
+    hubs = [f"u-hub-{number}" for number in range(7)]
+    giant = [edge(hub, f"{hub}-{number}", number) for hub in hubs for number in range(1500)]
+    return shared + mails + giant + [edge(*ends, 9) for ends in pairwise(hubs)]
+
+
+def _lake(home: Path, engine: str, master: str = "local[2]") -> Lake:
+    return Lake(
+        Settings(
+            _env_file=None,
+            blotout_home=home,
+            organisation="shop",
+            environment="test",
+            stitching_engine=engine,
+            spark_master=master,
+        )
+    )
+
+
+def _tables(lake: Lake) -> tuple[list[Any], ...]:
+    redirects, refused = (
+        sorted(str({**row, "run_id": None}) for row in lake.read(spec).to_pylist())
+        for spec in (ID_GRAPH_MERGES, ID_GRAPH_QUARANTINE)
+    )
+    return graph_rows(lake), redirects, refused
+
+
+class Parts:
+    """What the Spark engine hands to `recompute`: parts, and Spark's components in them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.found: list[set[int]] = []
+        monkeypatch.setattr(spark_engine, "EDGES_PER_PART", 3000)
+        monkeypatch.setattr(spark_engine, "recompute", self._counted)
+
+    def _counted(self, connection: Any, relation: str, rules: Rules) -> Recomputed:
+        rows = connection.execute(f"select distinct component from {relation}").fetchall()
+        self.found.append({component for (component,) in rows})
+        return recompute(connection, relation, rules)
+
+
+def _histories(lakes: list[Lake], folder: Path) -> list[list[StitchResult]]:
+    """Both lakes through the same two rebuilds: all evidence, then a batch less and an id blocked."""
+    write(generate(STORE), folder)
+    results: list[list[StitchResult]] = [[], []]
+    for lake, found in zip(lakes, results, strict=True):
+        land_demo(lake, folder)
+        flatten_hours(lake, pending_hours(lake), engine="duckdb", run_id="test")
+        memory = MemorySource(
+            content={"a": _random_edges(1), "b": _random_edges(2), "breakers": _rule_breakers()}
+        )
+        sources = [*default_sources(), memory]
+        found.append(stitch(lake, rules=Rules(), run_id="first", sources=sources))
+        del memory.content["a"]
+        block_ids(lake, ["u-hub-3"], reason="test")
+        found.append(stitch(lake, rules=Rules(), run_id="second", sources=sources, full=True))
+    return results
+
+
 @pytest.mark.spark
-def test_spark_finds_the_same_people_as_the_process(lake: Lake, tmp_path: Path) -> None:
-    source = MemorySource(content={"a": _edges(1), "b": _edges(2)})
-    stitch(lake, rules=NO_RULES, run_id="test", sources=[source])
-    assert people(lake) == oracle(source.content["a"] + source.content["b"])
-    (tmp_path / "edges").mkdir()
-    pq.write_table(lake.read(ID_EDGES), tmp_path / "edges" / "edges.parquet")
-    import pyspark
+@pytest.mark.parametrize(
+    "master",
+    [pytest.param("local[2]", id="local"), pytest.param("cluster", id="cluster", marks=pytest.mark.heavy)],
+)
+def test_both_engines_give_the_same_people_redirects_and_quarantine(
+    master: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = Parts(monkeypatch)
 
-    command = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit"), "--master", "local[2]"]
-    command += ["--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.ui.enabled=false"]
-    command += [str(REPOSITORY / "spark" / "id_stitching.py")]
-    for name in ("edges", "output", "work"):
-        command += [f"--{name}", str(tmp_path / name)]
-    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    names = ["id_type", "provider", "id", "first_seen", "last_seen", "global_user_id"]
-    from_spark = pq.read_table(tmp_path / "output").select(names).to_pylist()
-    in_process = lake.read(ID_GRAPH, columns=tuple(names)).to_pylist()
+    def compare(url: str) -> None:
+        in_process, distributed = _lake(tmp_path / "scipy", "scipy"), _lake(tmp_path / "spark", "spark", url)
+        expected, found = _histories([in_process, distributed], tmp_path / "store")
+        assert _tables(distributed) == _tables(in_process)
+        assert all(len(table) > 0 for table in _tables(in_process))
+        reasons = {row["reason"] for row in in_process.read(ID_GRAPH_QUARANTINE).to_pylist()}
+        assert reasons == {"super_node", "limit"}
+        assert [result.giants for result in found] == [result.giants for result in expected] == [1, 0]
+        for one, other in zip(expected, found, strict=True):
+            assert one.touched_components == other.touched_components
+        labels = [label for part in parts.found for label in part]
+        assert len(parts.found) >= 4
+        assert len(labels) == sum(result.touched_components for result in expected)
+        assert list((Path(distributed.layer("emr")) / "id_stitching").iterdir()) == []
 
-    def rows(found: list[dict[str, object]]) -> list[str]:
-        return sorted(str([str(row[name]).replace("+00:00", "") for name in names]) for row in found)
+    if master == "cluster":
+        with standalone_cluster(tmp_path) as url:
+            compare(url)
+    else:
+        compare(master)
 
-    assert rows(from_spark) == rows(in_process)
+
+@pytest.mark.spark
+def test_a_job_that_fails_names_its_error_and_writes_nothing(tmp_path: Path) -> None:
+    lake = _lake(tmp_path, "spark", "yarn")
+    with pytest.raises(SparkJobError, match="yarn"):
+        stitch(lake, rules=Rules(), run_id="fails", sources=[MemorySource(content={"a": _random_edges(1)})])
+    assert graph_rows(lake) == []
+    assert list((Path(lake.layer("emr")) / "id_stitching").iterdir()) == []
+
+
+def test_spark_is_asked_for_full_rebuilds_and_never_for_what_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def asked_for(space: Workspace, rules: Rules, progress: object) -> Recomputed:
+        found = recompute(space.connection, "evidence", rules)
+        asked.append(found.components)
+        return found
+
+    monkeypatch.setattr(spark_engine, "recompute_with_spark", asked_for)
+    source = MemorySource(content={"a": [edge("u1", "s1", 1), edge("u2", "s2", 2)]})
+    for engine in ("scipy", "spark"):
+        lake = _lake(tmp_path / engine, engine)
+        stitch(lake, rules=Rules(), run_id="first", sources=[source])
+        source.content["b"] = [edge("u3", "s3", 3)]
+        stitch(lake, rules=Rules(), run_id="more", sources=[source])
+        stitch(lake, rules=Rules(), run_id="full", sources=[source], full=True)
+        del source.content["b"]
+    assert asked == [2, 3]
+
+
+def test_a_graph_without_any_evidence_needs_no_job(tmp_path: Path) -> None:
+    lake = _lake(tmp_path, "spark", "yarn")
+    assert stitch(lake, rules=Rules(), run_id="test", sources=[MemorySource()]).ids == 0
+
+
+def test_edges_that_the_job_lost_are_noticed_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loses_one(command: list[str], progress: object) -> None:
+        edges, output = (Path(command[command.index(name) + 1]) for name in ("--edges", "--output"))
+        (output / "part=0").mkdir(parents=True)
+        pq.write_table(pq.read_table(edges).slice(1), output / "part=0" / "rows.parquet")
+
+    monkeypatch.setattr(spark_engine, "submit", loses_one)
+    lake = _lake(tmp_path, "spark")
+    source = MemorySource(content={"a": [edge("u1", "s1", 1), edge("u2", "s2", 2)]})
+    with pytest.raises(SparkJobError, match="gave back 1 of 2 edges"):
+        stitch(lake, rules=Rules(), run_id="test", sources=[source])
+    assert graph_rows(lake) == []
+
+
+def test_what_a_killed_run_left_is_swept_once_no_run_can_need_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = _lake(tmp_path, "spark")
+    root = Path(lake.layer("emr")) / "id_stitching"
+    now = datetime.now(UTC)
+    for hours in (1, 100):
+        left = root / f"{(now - timedelta(hours=hours)).strftime('%Y%m%dT%H%M%SZ')}-killed" / "edges"
+        left.mkdir(parents=True)
+        pq.write_table(pa.table({"id": ["u1"]}), left / "edges.parquet")
+    monkeypatch.setattr(spark_engine, "submit", lambda command, progress: None)
+    with pytest.raises(SparkJobError, match="gave back 0 of"):
+        stitch(lake, rules=Rules(), run_id="test", sources=[MemorySource(content={"a": _random_edges(1)})])
+    (kept,) = root.iterdir()
+    assert kept.name.startswith((now - timedelta(hours=1)).strftime("%Y%m%dT%H"))
+    assert lake.read(ID_EDGES).num_rows == 0
