@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import tarfile
@@ -104,6 +105,22 @@ def test_a_file_that_is_no_backup_is_refused(settings: Settings, tmp_path: Path)
         restore(settings, other, print)
     with pytest.raises(UsageError, match="is not there"):
         restore(settings, tmp_path / "missing.tar.gz", print)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "home/link"])
+def test_an_archive_that_reaches_out_of_itself_is_refused(
+    settings: Settings, tmp_path: Path, name: str
+) -> None:
+    archive = tmp_path / "evil.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        member = tarfile.TarInfo(name)
+        if name.endswith("link"):
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(member, io.BytesIO())
+    with pytest.raises(BackupError, match="no backup of ours"):
+        restore(settings, archive, print)
+    assert not settings.blotout_home.exists()
+    assert not (settings.blotout_home.parent / "outside").exists()
 
 
 def test_a_home_with_something_in_it_and_another_path_are_refused(
