@@ -1,6 +1,6 @@
 """Flatten hours of landed requests on Spark: `spark-submit flatten_events.py --plan PLAN.json`.
 
-Reads a plan (landing location, hours with their files, targets) and writes core_events and bad_events as
+Reads a plan (landing location, hours with their files, events that stay, targets) and writes core_events and bad_events as
 Parquet below the targets, and a manifest with the counts. Commits nothing: the orchestrator does. The kernel
 is the one of the DuckDB engine, run in the executors; only de-duplication is Spark's. Needs the
 blotout_orchestration package (without its Dagster side) on the executors.
@@ -107,10 +107,15 @@ def run(spark: Any, plan: dict[str, Any]) -> dict[str, Any]:
         lambda batches: flatten_tasks(landing, batches), from_arrow_schema(output_schema())
     ).persist(StorageLevel.DISK_ONLY)
     delivery = Window.partitionBy("arrival_hour", "event_id").orderBy(*ARRIVAL_ORDER)
+    good = rows.where("reason is null")
+    kept_hash = f.lit(None).cast("string")
+    if plan["kept"]:
+        kept = spark.read.parquet(plan["kept"]).withColumnRenamed("content_hash", "kept_hash")
+        good = good.join(kept, ["arrival_hour", "event_id"], "left")
+        kept_hash = f.col("kept_hash")
     good = (
-        rows.where("reason is null")
-        .withColumn("nth", f.row_number().over(delivery))
-        .withColumn("first_hash", f.first("content_hash").over(delivery))
+        good.withColumn("nth", f.row_number().over(delivery) + f.when(kept_hash.isNotNull(), 1).otherwise(0))
+        .withColumn("first_hash", f.coalesce(kept_hash, f.first("content_hash").over(delivery)))
         .persist(StorageLevel.DISK_ONLY)
     )
     core = good.where("nth = 1").select(*CORE_EVENTS.arrow_schema.names)

@@ -15,7 +15,6 @@ from dagster import (
     AssetSpec,
     BackfillPolicy,
     Config,
-    FreshnessPolicy,
     HourlyPartitionsDefinition,
     MaterializeResult,
     RetryPolicy,
@@ -29,7 +28,7 @@ from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import list_first_hour
 from blotout_orchestration.platform.assets import OWNERS, table_metadata
-from blotout_orchestration.platform.automation import follows_its_inputs
+from blotout_orchestration.platform.automation import follows_its_inputs, late_after
 from blotout_orchestration.platform.plots import picture
 from blotout_orchestration.platform.runs import partition_key
 
@@ -104,9 +103,7 @@ def _core_events(lake: Lake, partitions: HourlyPartitionsDefinition) -> AssetsDe
                 owners=OWNERS,
                 code_version=PROCESSOR_VERSION,
                 metadata=table_metadata(lake, CORE_EVENTS),
-                freshness_policy=FreshnessPolicy.time_window(
-                    fail_window=timedelta(hours=3), warn_window=timedelta(hours=2)
-                ),
+                freshness_policy=late_after(lake.settings.events_incremental_schedule_interval),
             )
         ],
     )

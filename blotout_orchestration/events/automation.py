@@ -103,8 +103,7 @@ def missing_hours(lake: Lake, now: datetime) -> dict[datetime, str]:
 
     Only the folders of these hours are listed: what a look costs does not grow with history.
     """
-    from blotout_orchestration.events.processing import _is_pending
-    from blotout_orchestration.events.report import ledger_of
+    from blotout_orchestration.events import ledger
     from blotout_orchestration.lake.layers import fingerprint, hours_between, list_landed
 
     closed = last_closed_hour(now) + timedelta(hours=1)
@@ -112,8 +111,7 @@ def missing_hours(lake: Lake, now: datetime) -> dict[datetime, str]:
     if lake.settings.events_start_hour:
         first = max(first, datetime.fromisoformat(lake.settings.events_start_hour).astimezone(UTC))
     landed = list_landed(lake.layer("landing"), hours_between(first, closed))
-    done = ledger_of(lake, landed)
-    return {hour: fingerprint(files) for hour, files in landed.items() if _is_pending(files, done.get(hour))}
+    return {hour: fingerprint(landed[hour]) for hour in ledger.pending(lake, landed)}
 
 
 def gap_requests(missing: dict[datetime, str], now: datetime) -> list[RunRequest]:

@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 import pyarrow as pa
-from pyiceberg.expressions import And, BooleanExpression, GreaterThanOrEqual, LessThan, Or
+from pyiceberg.expressions import And, BooleanExpression, GreaterThanOrEqual, In, LessThan, NotIn, Or
 
 from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, PROCESSOR_VERSION
 from blotout_orchestration.lake.layers import LandedFile, fingerprint
@@ -25,21 +25,38 @@ HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
+class EarlierFiles:
+    """Files that an hour was made from before, some of them gone since, and the duplicates they held."""
+
+    files: list[LandedFile]
+    duplicates: int
+
+
+@dataclass(frozen=True)
 class HourFiles:
-    """An hour of arrival and the files it had when it was listed."""
+    """An hour of arrival and the files to flatten: all that it had when it was listed.
+
+    With `earlier` only those never seen before: the rows of the earlier ones stay as they are.
+    """
 
     hour: datetime
     files: list[LandedFile]
+    earlier: EarlierFiles | None = None
 
     @property
     def size(self) -> int:
-        """Bytes as stored."""
+        """Bytes to read, as stored."""
         return sum(file.size for file in self.files)
+
+    @property
+    def all_files(self) -> list[LandedFile]:
+        """The files that the hour's rows come from when these are flattened."""
+        return sorted([*self.files, *(self.earlier.files if self.earlier else [])])
 
     @property
     def revision(self) -> str:
         """Changes when the hour's files or the flattening change."""
-        return revision_of(self.files)
+        return revision_of(self.all_files)
 
 
 @dataclass(frozen=True)
@@ -105,3 +122,29 @@ def hours_filter(hours: Iterable[datetime]) -> BooleanExpression:
     if not terms:
         raise ValueError("a filter needs at least one hour")
     return terms[0]
+
+
+def replaced_filter(batch: list[HourFiles]) -> BooleanExpression:
+    """The rows that a batch replaces: whole hours, and of hours with earlier files those of the new ones."""
+    whole = [hour.hour for hour in batch if not hour.earlier]
+    extended = [hour for hour in batch if hour.earlier]
+    if not extended:
+        return hours_filter(whole)
+    added = And(
+        hours_filter(hour.hour for hour in extended), In(term="landing_file", literals=_paths(extended))
+    )
+    return Or(hours_filter(whole), added) if whole else added
+
+
+def kept_filter(batch: list[HourFiles]) -> BooleanExpression | None:
+    """The rows of the batch's hours that stay beside the new ones; None when every hour is replaced whole."""
+    extended = [hour for hour in batch if hour.earlier]
+    if not extended:
+        return None
+    return And(
+        hours_filter(hour.hour for hour in extended), NotIn(term="landing_file", literals=_paths(extended))
+    )
+
+
+def _paths(batch: list[HourFiles]) -> set[str]:
+    return {file.path for hour in batch for file in hour.files}

@@ -1,6 +1,6 @@
 """Committing a batch of hours, and noticing when another run was committing the same hours.
 
-Each table's hours are replaced in one commit. Its snapshot names the run, the attempt, the ranges of hours
+Each table's hours are replaced in one commit, whole or, where they keep rows, the new files' part. Its snapshot names the run, the attempt, the ranges of hours
 and a digest of the files they were made from.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from blotout_orchestration.events.batches import HourFiles, HourRows, hour_ranges, hours_filter
+from blotout_orchestration.events.batches import HourFiles, HourRows, hour_ranges, replaced_filter
 from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS
 from blotout_orchestration.lake import Lake
 
@@ -25,8 +25,8 @@ def snapshot_properties(batch: list[HourFiles], attempt: str, run_id: str) -> di
 
 
 def commit_rows(lake: Lake, batch: list[HourFiles], rows: HourRows, attempt: str, run_id: str) -> None:
-    """Replace the batch's hours in bad_events, then in core_events."""
-    where = hours_filter(hour.hour for hour in batch)
+    """Replace the batch's hours in bad_events, then in core_events; rows of earlier files stay."""
+    where = replaced_filter(batch)
     properties = snapshot_properties(batch, attempt, run_id)
     for spec, table, files in (
         (BAD_EVENTS, rows.bad, rows.bad_files),

@@ -6,6 +6,8 @@ Times are UTC with microseconds; money is DECIMAL(18,4) in the currency named be
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from blotout_orchestration.lake.tables import Column, TableSpec
 
 PROCESSOR_VERSION = "1"
@@ -192,3 +194,13 @@ EVENT_HOURS = TableSpec(
         Column("processed_at", "timestamp", "When it was written."),
     ),
 )
+
+HOURS_LEDGER = replace(
+    EVENT_HOURS,
+    columns=(
+        *EVENT_HOURS.columns,
+        Column("landed_files", "string", "The files that its rows come from, JSON object path -> bytes."),
+    ),
+)
+"""event_hours as the flattening itself keeps it. Readers name the columns of EVENT_HOURS only: so they can read
+a table that an older version wrote, and need not read lists of files."""

@@ -19,6 +19,11 @@ COLLISION = "event_id_collision"
 COLLISION_DETAIL = "another event with this id and other content arrived earlier in the hour"
 ARRIVAL_ORDER = ("received_at", "landing_file", "landing_line", "landing_index")
 """Which delivery is the first: the one that stays."""
+EVENT_KEYS = ("arrival_hour", "event_id", "content_hash")
+"""What must be known of rows that stay, so that a delivery in a new file is seen to be a later one."""
+EMPTY_KEYS = pa.schema([CORE_EVENTS.arrow_schema.field(name) for name in EVENT_KEYS]).empty_table()
+FIGURED = ("arrival_hour", "additional_data", "type_conflicts", "event_datetime")
+"""Columns of core_events that the figures of an hour are made from."""
 KEPT_KEYS = 500
 """Most unknown keys an hour's ledger row names (the first in alphabetical order)."""
 
@@ -32,25 +37,33 @@ class Deduplicated:
     duplicates: dict[Any, int]
 
 
-def later_deliveries(connection: Any, relation: str) -> pa.Table:
+def later_deliveries(connection: Any, relation: str, kept: pa.Table | None = None) -> pa.Table:
     """Deliveries of an event of an hour behind the first: event_row, arrival_hour, is_duplicate.
 
     `relation` holds `event_row`, arrival_hour, event_id, content_hash and the columns of ARRIVAL_ORDER. A later
     delivery with the same content is a duplicate, to be dropped and counted; with other content a collision.
+    Events that are `kept` (`EVENT_KEYS`) from earlier files are first, whenever they arrived.
     """
     order = ", ".join(f"k.{name}" for name in ARRIVAL_ORDER)
-    return connection.sql(f"""
+    connection.register("kept", EMPTY_KEYS if kept is None else kept)
+    later = connection.sql(f"""
         with repeated as (
-          select arrival_hour, event_id from {relation} group by all having count(*) > 1
+          select arrival_hour, event_id from (
+            select arrival_hour, event_id from {relation} union all select arrival_hour, event_id from kept)
+          group by all having count(*) > 1
         ), ranked as (
-          select k.arrival_hour, k.event_row, k.content_hash, row_number() over delivery as nth,
-            first_value(k.content_hash) over delivery as first_hash
-          from {relation} k join repeated r using (arrival_hour, event_id)
+          select k.arrival_hour, k.event_row,
+            row_number() over delivery + (kept.event_id is not null)::int as nth, k.content_hash,
+            coalesce(kept.content_hash, first_value(k.content_hash) over delivery) as first_hash
+          from {relation} k join repeated r on r.arrival_hour = k.arrival_hour and r.event_id = k.event_id
+          left join kept on kept.arrival_hour = k.arrival_hour and kept.event_id = k.event_id
           window delivery as (partition by k.arrival_hour, k.event_id order by {order})
         )
         select event_row, arrival_hour, content_hash = first_hash as is_duplicate from ranked where nth > 1
         order by event_row
         """).to_arrow_table()
+    connection.unregister("kept")
+    return later
 
 
 def count_by_hour(later: pa.Table) -> dict[Any, int]:

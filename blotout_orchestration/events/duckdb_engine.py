@@ -22,6 +22,7 @@ from blotout_orchestration.events.batches import HourFiles, HourRows
 from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS
 from blotout_orchestration.events.deduplication import (
     ARRIVAL_ORDER,
+    FIGURED,
     collisions,
     count_by_hour,
     figures_of_views,
@@ -37,10 +38,13 @@ _BATCH_ROWS = 8192
 """Lines handed to DuckDB at once: small files are put together, or each would be a tiny vector of its own."""
 
 
-def flatten_batch(landing: str, hours: list[HourFiles], target: str | None) -> HourRows:
+def flatten_batch(
+    landing: str, hours: list[HourFiles], target: str | None, kept: pa.Table | None = None
+) -> HourRows:
     """Rows of the hours' files, de-duplicated; those of core_events in Parquet files below `target`.
 
-    Without a target nothing is written: only the counts and the bad events are found.
+    Without a target nothing is written: only the counts and the bad events are found. `kept` are the events
+    (`EVENT_KEYS`) that stay in these hours beside the new rows.
     """
     connection = connect()
     lines = _Lines(read_chunks(landing, [(hour.hour, hour.files) for hour in hours]))
@@ -56,13 +60,13 @@ def flatten_batch(landing: str, hours: list[HourFiles], target: str | None) -> H
             select event_row, arrival_hour, event_id, content_hash, {", ".join(ARRIVAL_ORDER)}
             from flattened where reason is null"""
     )
-    later = later_deliveries(connection, "keys")
+    later = later_deliveries(connection, "keys", kept)
     if later.num_rows:
         bad.append(_collided(connection, later, landing, hours))
     connection.register("later", later)
     connection.execute(
         f"""create temporary view core as
-            select {", ".join(_FIGURED)} from flattened
+            select {", ".join(FIGURED)} from flattened
             where reason is null {_first_deliveries(later)}"""
     )
     connection.register("bad", pa.concat_tables(bad))
@@ -79,7 +83,6 @@ def flatten_batch(landing: str, hours: list[HourFiles], target: str | None) -> H
 
 
 _PLACE = ("arrival_hour", "landing_file", "landing_line", "landing_index")
-_FIGURED = ("arrival_hour", "additional_data", "type_conflicts", "event_datetime")
 
 
 def _number(connection: Any, query: str) -> int:

@@ -1,6 +1,7 @@
 """Flattening hours of arrival into the lake: which are pending, in which batches, committed in which order.
 
-Belongs here: the ledger of processed hours and the commits. What an hour's rows are is the engines' matter.
+Belongs here: the order of things and the commits. What an hour's rows are is the engines' matter; which files
+an hour still needs is decided in ledger.py.
 Order of the commits: bad_events, core_events, event_hours. Whatever kills a run in between, the ledger
 does not show the hour as done and the next run replaces all three again.
 """
@@ -13,23 +14,24 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
 from blotout_orchestration.errors import BlotoutError
+from blotout_orchestration.events import ledger
 from blotout_orchestration.events.batches import (
     BATCH_BYTES,
     HourFiles,
     HourRows,
     batches,
     hours_filter,
-    revision_of,
 )
 from blotout_orchestration.events.commits import commit_rows, overtaken
-from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT_HOURS
+from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT_HOURS, HOURS_LEDGER
+from blotout_orchestration.events.kept import KeptRows, kept_rows, together
 from blotout_orchestration.lake import Lake
-from blotout_orchestration.lake.layers import LandedFile, list_landed
+from blotout_orchestration.lake.layers import list_landed
 
 Engine = Literal["duckdb", "spark"]
 Progress = Callable[[str], None]
@@ -78,30 +80,19 @@ def pending_hours(
 ) -> list[datetime]:
     """Landed hours in [since, until) that the ledger does not show as done with their present files.
 
-    Hours before EVENTS_START_HOUR are left out. An hour that has lost files since it was processed is not
-    pending: landing may be expired.
+    Hours before EVENTS_START_HOUR are left out. An hour that has lost files since it was processed is pending
+    only for files never seen before: landing may be expired.
     """
     if lake.settings.events_start_hour:
         start = datetime.fromisoformat(lake.settings.events_start_hour).astimezone(UTC)
         since = max(since, start) if since else start
-    done = {row["arrival_hour"]: row for row in _ledger(lake)}
-    pending = []
-    for hour, files in list_landed(lake.layer("landing")).items():
-        if (since and hour < since) or (until and hour >= until):
-            continue
-        if _is_pending(files, done.get(hour)):
-            pending.append(hour)
-    return pending
-
-
-def _is_pending(files: list[LandedFile], row: dict[str, Any] | None) -> bool:
-    return row is None or (row["revision"] != revision_of(files) and len(files) >= row["files"])
-
-
-def _ledger(lake: Lake) -> list[dict[str, Any]]:
-    columns = ("arrival_hour", "revision", "files", "bytes")
-    rows: list[dict[str, Any]] = lake.read(EVENT_HOURS, columns=columns).to_pylist()
-    return rows
+    landed = list_landed(lake.layer("landing")).items()
+    wanted = {
+        hour: files
+        for hour, files in landed
+        if not (since and hour < since) and not (until and hour >= until)
+    }
+    return ledger.pending(lake, wanted)
 
 
 def flatten_hours(
@@ -117,22 +108,18 @@ def flatten_hours(
 
     Each hour is listed once, and at most `batch_bytes` of stored files are flattened and committed
     together; a file that appears meanwhile leaves the hour pending. An hour that has lost files since it was
-    processed keeps its rows. Raises `UnbalancedHourError` before any commit of a batch whose input is not
-    good + bad + duplicates, `ContestedHoursError` when another run keeps replacing the same hours.
+    processed keeps its rows, and those of new files are added. Raises `UnbalancedHourError` before any commit
+    of a batch whose input is not good + bad + duplicates, `ContestedHoursError` when another run keeps
+    replacing the same hours.
     """
     say = progress or _logger.info
     wanted = sorted({hour.astimezone(UTC) for hour in hours})
-    for spec in (BAD_EVENTS, CORE_EVENTS, EVENT_HOURS):
+    for spec in (BAD_EVENTS, CORE_EVENTS, HOURS_LEDGER):
         lake.ensure(spec)
     landed = list_landed(lake.layer("landing"), wanted)
-    results = []
-    known = {row["arrival_hour"]: row for row in _ledger(lake)}
-    expired = [
-        hour for hour in wanted if len(landed.get(hour, [])) < (known[hour]["files"] if hour in known else 1)
-    ]
-    if expired:
-        results += _without_files(known, expired, engine, say)
-    todo = [HourFiles(hour, files) for hour, files in landed.items() if hour not in expired]
+    past = ledger.pasts(lake, wanted)
+    todo = _to_flatten(lake, landed, past, engine, run_id)
+    results = _left_alone(past, set(wanted) - {hour.hour for hour in todo}, engine, say)
     total, done = len(todo), 0
     for batch in batches(todo, batch_bytes or BATCH_BYTES[engine]):
         results += _flatten_batch(lake, batch, engine, run_id, say)
@@ -142,20 +129,34 @@ def flatten_hours(
     return sorted(results, key=lambda result: result.hour)
 
 
-def _without_files(
-    known: dict[datetime, dict[str, Any]], hours: list[datetime], engine: Engine, say: Progress
+def _to_flatten(
+    lake: Lake, landed: ledger.Landed, past: dict[datetime, ledger.Past], engine: Engine, run_id: str
+) -> list[HourFiles]:
+    """What is to be flattened; a raw replay of an hour that was killed is ended before rows are added to it."""
+    from blotout_orchestration.events import replay
+
+    todo = ledger.to_flatten(landed, past)
+    killed = [hour.hour for hour in todo if hour.earlier and replay.is_unfinished(past[hour.hour].revision)]
+    if not killed:
+        return todo
+    for hour in killed:
+        replay.replay_from_raw(lake, hour, run_id, engine)
+    return ledger.to_flatten(landed, past | ledger.pasts(lake, killed))
+
+
+def _left_alone(
+    past: dict[datetime, ledger.Past], hours: set[datetime], engine: Engine, say: Progress
 ) -> list[HourResult]:
-    """Hours whose landed files are gone, all or some: new ones are empty, processed ones keep their rows."""
-    kept = [hour for hour in hours if hour in known]
+    """Hours of which nothing is flattened: without files, or with rows of files that are gone."""
+    kept = [hour for hour in hours if past[hour].revision is not None]
     if kept:
         say(f"{len(kept)} processed hours have lost landed files since: their rows are kept")
     return [
         HourResult(
-            hour, known[hour]["revision"] if hour in known else "", 0, 0, 0, 0, 0, 0, 0, [], None, None, engine,
-            kept=hour in known,
+            hour, past[hour].revision or "", 0, 0, 0, 0, 0, 0, 0, [], None, None, engine, kept=hour in kept
         )
         for hour in hours
-    ]  # fmt: skip
+    ]
 
 
 def _flatten_batch(
@@ -164,16 +165,18 @@ def _flatten_batch(
     for _ in range(3):
         began, started = datetime.now(UTC), time.monotonic()
         attempt = uuid.uuid4().hex
-        rows = _rows(lake, batch, engine, attempt, say)
-        results = _results(batch, rows, engine, time.monotonic() - started)
+        kept = kept_rows(lake, batch)
+        rows = _rows(lake, batch, kept.keys, engine, attempt, say)
+        results = _results(batch, rows, kept, engine, time.monotonic() - started)
         commit_rows(lake, batch, rows, attempt, run_id)
         if not overtaken(lake, batch, attempt, began):
-            _write_ledger(lake, results, run_id)
+            _write_ledger(lake, batch, results, run_id)
             if not overtaken(lake, batch, attempt, began):
                 return results
         say("another run replaced the same hours from other files: flattening them again")
-        landed = list_landed(lake.layer("landing"), [hour.hour for hour in batch])
-        batch = [HourFiles(hour, files) for hour, files in landed.items()]
+        hours = [hour.hour for hour in batch]
+        landed = list_landed(lake.layer("landing"), hours)
+        batch = _to_flatten(lake, landed, ledger.pasts(lake, hours), engine, run_id)
         if not batch:
             return results
     raise ContestedHoursError(
@@ -182,30 +185,43 @@ def _flatten_batch(
     )
 
 
-def _rows(lake: Lake, batch: list[HourFiles], engine: Engine, attempt: str, say: Progress) -> HourRows:
+def _rows(
+    lake: Lake, batch: list[HourFiles], kept: pa.Table | None, engine: Engine, attempt: str, say: Progress
+) -> HourRows:
     if engine == "spark":
         from blotout_orchestration.events import spark_engine
 
-        return spark_engine.flatten_batch(lake, batch, attempt, say)
+        return spark_engine.flatten_batch(lake, batch, attempt, say, kept)
     from blotout_orchestration.events import duckdb_engine
 
     target = f"{lake.ensure(CORE_EVENTS).location()}/data/{attempt}"
-    return duckdb_engine.flatten_batch(lake.layer("landing"), batch, target)
+    return duckdb_engine.flatten_batch(lake.layer("landing"), batch, target, kept)
 
 
-def _results(batch: list[HourFiles], rows: HourRows, engine: Engine, seconds: float) -> list[HourResult]:
+def _results(
+    batch: list[HourFiles], rows: HourRows, kept: KeptRows, engine: Engine, seconds: float
+) -> list[HourResult]:
+    ended = rows.duplicates.total() + sum(
+        counts["events_good"] + counts["events_bad"] for counts in rows.figures.values()
+    )
+    if ended != rows.found:
+        raise UnbalancedHourError(
+            f"{rows.found} events and lines went in, {ended} came out as good, bad or duplicate, in the hours "
+            f"{batch[0].hour:%Y-%m-%d %H} to {batch[-1].hour:%Y-%m-%d %H}; nothing was committed"
+        )
     results = []
     for hour in batch:
-        counts = rows.figures.get(hour.hour, {})
+        counts = together(rows.figures.get(hour.hour, {}), kept.figures.get(hour.hour))
+        earlier = hour.earlier.duplicates if hour.earlier else 0
         results.append(
             HourResult(
                 hour=hour.hour,
                 revision=hour.revision,
-                files=len(hour.files),
-                bytes=hour.size,
+                files=len(hour.all_files),
+                bytes=sum(file.size for file in hour.all_files),
                 events_good=counts.get("events_good", 0),
                 events_bad=counts.get("events_bad", 0),
-                events_duplicate=rows.duplicates[hour.hour],
+                events_duplicate=rows.duplicates[hour.hour] + earlier,
                 events_with_unknown_keys=counts.get("events_with_unknown_keys", 0),
                 events_with_type_conflicts=counts.get("events_with_type_conflicts", 0),
                 unknown_keys=counts.get("unknown_keys", []),
@@ -215,16 +231,10 @@ def _results(batch: list[HourFiles], rows: HourRows, engine: Engine, seconds: fl
                 seconds=round(seconds, 3),
             )
         )
-    ended = sum(result.events_in for result in results)
-    if ended != rows.found:
-        raise UnbalancedHourError(
-            f"{rows.found} events and lines went in, {ended} came out as good, bad or duplicate, in the hours "
-            f"{batch[0].hour:%Y-%m-%d %H} to {batch[-1].hour:%Y-%m-%d %H}; nothing was committed"
-        )
     return results
 
 
-def _write_ledger(lake: Lake, results: list[HourResult], run_id: str) -> None:
+def _write_ledger(lake: Lake, batch: list[HourFiles], results: list[HourResult], run_id: str) -> None:
     now = datetime.now(UTC)
     names = set(EVENT_HOURS.arrow_schema.names)
     rows = [
@@ -234,9 +244,10 @@ def _write_ledger(lake: Lake, results: list[HourResult], run_id: str) -> None:
             "events_in": result.events_in,
             "run_id": run_id,
             "processed_at": now,
+            "landed_files": ledger.noted_files(hour.all_files),
         }
-        for result in results
+        for hour, result in zip(batch, results, strict=True)
     ]
-    table = pa.Table.from_pylist(rows, schema=EVENT_HOURS.arrow_schema)
+    table = pa.Table.from_pylist(rows, schema=HOURS_LEDGER.arrow_schema)
     where = hours_filter(result.hour for result in results)
-    lake.replace(EVENT_HOURS, table, where, {"run_id": run_id})
+    lake.replace(HOURS_LEDGER, table, where, {"run_id": run_id})

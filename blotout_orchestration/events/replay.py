@@ -14,7 +14,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from blotout_orchestration.events import duckdb_engine, replay_raw
+from blotout_orchestration.events import duckdb_engine, ledger, replay_raw
 from blotout_orchestration.events.batches import BATCH_BYTES, HourFiles, batches, hours_filter
 from blotout_orchestration.events.contract import BAD_EVENTS, EVENT_HOURS
 from blotout_orchestration.events.processing import ContestedHoursError, Engine, flatten_hours
@@ -68,8 +68,8 @@ def replay_bad(
     if not wanted:
         return report
     landed = list_landed(lake.layer("landing"), wanted)
-    expected = {row["arrival_hour"]: row["files"] for row in lake.read(EVENT_HOURS).to_pylist()}
-    complete = [hour for hour in wanted if len(landed.get(hour, [])) >= expected.get(hour, 1)]
+    past = ledger.pasts(lake, wanted)
+    complete = [hour for hour in wanted if hour in landed and not past[hour].has_lost(landed[hour])]
     report.hours_from_landing = complete
     report.hours_from_raw = [hour for hour in wanted if hour not in set(complete)]
     if dry_run:
@@ -84,14 +84,14 @@ def replay_bad(
         if dry_run:
             still_bad = replay_raw.plan(lake, hour).result.bad
         else:
-            still_bad = _replay_from_raw(lake, hour, run_id, engine)
+            still_bad = replay_from_raw(lake, hour, run_id, engine)
         report.after.update(still_bad["reason"].to_pylist())
         if progress:
             progress(f"{hour:%Y-%m-%d %H}: landed files are gone, replayed from the raw events")
     return report
 
 
-def _replay_from_raw(lake: Lake, hour: datetime, run_id: str, engine: Engine) -> pa.Table:
+def replay_from_raw(lake: Lake, hour: datetime, run_id: str, engine: Engine) -> pa.Table:
     """Replay one hour until nobody else has replaced it meanwhile; the rows that stay bad.
 
     Raises `ContestedHoursError` when other runs keep replacing the hour.
@@ -118,9 +118,8 @@ def _flatten_again(
 
 def _is_landed(lake: Lake, hour: datetime) -> bool:
     """Whether every file that the hour was made from lies in the landing layer."""
-    rows = lake.read(EVENT_HOURS, hours_filter([hour])).to_pylist()
-    landed = list_landed(lake.layer("landing"), [hour]).get(hour, [])
-    return len(landed) >= max([1, *(int(row["files"]) for row in rows)])
+    landed = list_landed(lake.layer("landing"), [hour])
+    return hour in landed and not ledger.pasts(lake, [hour])[hour].has_lost(landed[hour])
 
 
 def replayable_hours(lake: Lake, first: datetime, last: datetime) -> list[datetime]:
@@ -132,4 +131,9 @@ def replayable_hours(lake: Lake, first: datetime, last: datetime) -> list[dateti
 def _unfinished(lake: Lake) -> set[datetime]:
     """Hours whose replay was killed."""
     rows = lake.read(EVENT_HOURS, columns=("arrival_hour", "revision")).to_pylist()
-    return {row["arrival_hour"] for row in rows if row["revision"].startswith(replay_raw.REPLAYING)}
+    return {row["arrival_hour"] for row in rows if is_unfinished(row["revision"])}
+
+
+def is_unfinished(revision: str | None) -> bool:
+    """Whether the revision of an hour says that its replay has not ended."""
+    return revision is not None and revision.startswith(replay_raw.REPLAYING)

@@ -21,10 +21,11 @@ import pyarrow.compute as pc
 
 from blotout_orchestration.events.batches import HourFiles, hours_filter
 from blotout_orchestration.events.commits import snapshot_properties
-from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT_HOURS, PROCESSOR_VERSION
+from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, HOURS_LEDGER, PROCESSOR_VERSION
 from blotout_orchestration.events.deduplication import Deduplicated, deduplicate, figures
 from blotout_orchestration.events.enrichment import RAW
 from blotout_orchestration.events.kernel import connect, flatten_lines
+from blotout_orchestration.events.ledger import read_ledger
 from blotout_orchestration.events.reader import LINES_SCHEMA
 from blotout_orchestration.lake import Lake
 
@@ -50,10 +51,10 @@ class RawReplay:
 def mark_as_replaying(lake: Lake, hours: Iterable[datetime], run_id: str, mark: str = REPLAYING) -> None:
     """Note in the ledger that these hours are being replayed, so that a killed replay is seen."""
     where = hours_filter(hours)
-    rows = lake.read(EVENT_HOURS, where)
+    rows = read_ledger(lake, where)
     marks = pa.array([mark] * rows.num_rows, pa.string())
     marked = rows.set_column(rows.schema.get_field_index("revision"), "revision", marks)
-    lake.replace(EVENT_HOURS, marked, where, {"run_id": run_id})
+    lake.replace(HOURS_LEDGER, marked, where, {"run_id": run_id})
 
 
 def plan(lake: Lake, hour: datetime) -> RawReplay:
@@ -66,9 +67,10 @@ def plan(lake: Lake, hour: datetime) -> RawReplay:
     since = max(
         (snapshot.sequence_number or 0 for snapshot in lake.ensure(CORE_EVENTS).snapshots()), default=0
     )
-    ledger = next(iter(lake.read(EVENT_HOURS, where).to_pylist()), None)
-    bad = lake.read(BAD_EVENTS, where)
-    core = lake.read(CORE_EVENTS, where)
+    ledger = next(iter(read_ledger(lake, where).to_pylist()), None)
+    # Cast: an hour without rows is read with other types of text than one with rows.
+    bad = lake.read(BAD_EVENTS, where).cast(BAD_EVENTS.arrow_schema)
+    core = lake.read(CORE_EVENTS, where).cast(CORE_EVENTS.arrow_schema)
     hopeless = pc.is_in(bad["reason"], pa.array(sorted(BROKEN_FILE)))
     connection = connect()
     good, refused = _flatten_raw(connection, bad.filter(pc.invert(hopeless)), hour)
@@ -123,7 +125,9 @@ def commit(lake: Lake, replay: RawReplay, run_id: str) -> bool:
         "processed_at": datetime.now(UTC),
     }
     row["events_in"] = row["events_good"] + row["events_bad"] + row["events_duplicate"]
-    lake.replace(EVENT_HOURS, pa.Table.from_pylist([row], schema=EVENT_HOURS.arrow_schema), where, properties)
+    lake.replace(
+        HOURS_LEDGER, pa.Table.from_pylist([row], schema=HOURS_LEDGER.arrow_schema), where, properties
+    )
     return True
 
 

@@ -27,7 +27,7 @@ VOLUME_DAYS = 7
 def ledger_of(lake: Lake, hours: Iterable[datetime]) -> dict[datetime, dict[str, Any]]:
     """Rows of the ledger by hour, for those of the given hours that are in it."""
     wanted = set(hours)
-    rows = lake.read(EVENT_HOURS).to_pylist()
+    rows = lake.read(EVENT_HOURS, columns=tuple(EVENT_HOURS.arrow_schema.names)).to_pylist()
     return {row["arrival_hour"]: row for row in rows if row["arrival_hour"] in wanted}
 
 

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyarrow import dataset
+import pyarrow as pa
+from pyarrow import dataset, parquet
 from pyarrow import fs as pafs
 
 from blotout_orchestration.events.batches import HourFiles, HourRows
@@ -52,11 +53,15 @@ def submit_command(master: str, plan: str, *, job: Path = JOB, python: str = sys
 
 
 def flatten_batch(
-    lake: Lake, hours: list[HourFiles], attempt: str, progress: Callable[[str], None]
+    lake: Lake,
+    hours: list[HourFiles],
+    attempt: str,
+    progress: Callable[[str], None],
+    kept: pa.Table | None = None,
 ) -> HourRows:
     """Run the job for the hours; the rows stay in files that are ready to be committed.
 
-    Raises `SparkJobError` with the first error of the log when the job fails.
+    `kept` are the events (`EVENT_KEYS`) that stay in these hours beside the new rows. Raises `SparkJobError` with the first error of the log when the job fails.
     """
     work = f"{lake.layer('emr')}/flatten_events/{attempt}"
     targets = {
@@ -71,10 +76,13 @@ def flatten_batch(
         "core_target": targets["core_events"],
         "bad_target": targets["bad_events"],
         "manifest": f"{work}/manifest.json",
+        "kept": None if kept is None else f"{work}/kept.parquet",
     }
     store, folder = filesystem(work)
     store.create_dir(folder, recursive=True)
     try:
+        if kept is not None:
+            parquet.write_table(kept, f"{folder}/kept.parquet", filesystem=store)
         with store.open_output_stream(f"{folder}/plan.json") as stream:
             stream.write(json.dumps(plan).encode())
         submit(submit_command(lake.settings.spark_master, f"{work}/plan.json"), progress)

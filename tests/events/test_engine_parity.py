@@ -137,6 +137,28 @@ def test_both_engines_give_the_same_rows_in_every_column(
 
 
 @pytest.mark.spark
+def test_both_engines_add_the_same_rows_to_an_hour_that_lost_a_file(tmp_path: Path) -> None:
+    lakes = [_lake(tmp_path / "duckdb"), _lake(tmp_path / "spark")]
+    for lake in lakes:
+        lost = put(lake, [request(batch(event("x"), event("y"), event("y")))], name="a.jsonl.gz")
+        put(lake, [request(batch(event("b"))), "{broken"], name="b.jsonl.gz")
+        put(lake, [request(batch(event("b")))], name="b.jsonl.gz", hour=HOUR + timedelta(hours=1))
+        _flatten(lake, "duckdb")
+        lost.unlink()
+        early = request(batch(event("x"), event("z"), event("z")), received_at="2026-03-02T07:00:00Z")
+        other = request(batch(event("y", evn="other"), event("y"), event("z", evn="other")))
+        put(lake, [early, other, "[]"], name="c.jsonl.gz")
+        put(lake, [other, other], name="c.jsonl.gz", hour=HOUR + timedelta(hours=1))
+    expected, found = (
+        _flatten(lake, engine) for lake, engine in zip(lakes, ("duckdb", "spark"), strict=True)
+    )
+    assert found == expected
+    first = expected[0]
+    assert (first.events_in, first.events_good, first.events_bad, first.events_duplicate) == (12, 4, 4, 4)
+    _assert_same(*lakes)
+
+
+@pytest.mark.spark
 def test_a_job_that_fails_names_its_error_and_commits_nothing(tmp_path: Path) -> None:
     lake = _lake(tmp_path / "spark", "yarn")
     put(lake, [request(batch(event()))])

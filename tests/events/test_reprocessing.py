@@ -130,7 +130,7 @@ def test_a_file_that_appears_while_the_hour_runs_leaves_the_hour_pending(
     put(lake, [request(batch(event("first")))])
     flatten = duckdb_engine.flatten_batch
 
-    def slow(landing: str, hours: list[batches.HourFiles], target: str) -> batches.HourRows:
+    def slow(landing: str, hours: list[batches.HourFiles], target: str, _: Any) -> batches.HourRows:
         put(lake, [request(batch(event("second")))], name="part-1.jsonl.gz")
         return flatten(landing, hours, target)
 
@@ -167,19 +167,6 @@ def test_a_run_that_is_overtaken_with_older_files_flattens_again(
     assert pending_hours(lake) == []
 
 
-def test_an_hour_whose_files_are_gone_keeps_its_rows(lake: Lake) -> None:
-    path = put(lake, [request(batch(event()))])
-    put(lake, [request(batch(event("m-2")))], name="part-1.jsonl.gz")
-    flatten_pending(lake)
-    path.unlink()
-    assert pending_hours(lake) == []
-    (path.parent / "part-1.jsonl.gz").unlink()
-    assert pending_hours(lake) == []
-    [result] = flatten_hours(lake, [HOUR], engine="duckdb", run_id="again")
-    assert result.kept
-    assert len(core_rows(lake)) == 2
-
-
 def test_a_new_processor_version_makes_every_landed_hour_pending(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +185,7 @@ def test_input_that_is_not_accounted_for_is_never_committed(
     put(lake, [request(batch(event()))])
     flatten = duckdb_engine.flatten_batch
 
-    def forgetful(landing: str, hours: list[batches.HourFiles], target: str) -> batches.HourRows:
+    def forgetful(landing: str, hours: list[batches.HourFiles], target: str, _: Any) -> batches.HourRows:
         rows = flatten(landing, hours, target)
         return replace(rows, found=rows.found + 1)
 
@@ -287,13 +274,3 @@ def test_whatever_is_sent_comes_out_as_good_bad_or_duplicate(
     seen = set(core) | set(rows.bad["landing_line"].to_pylist())
     assert len(seen) + duplicates >= len(bodies)
     assert file.exists()
-
-
-def test_an_hour_that_lost_some_of_its_files_keeps_its_rows(lake: Lake) -> None:
-    put(lake, [request(batch(event("a")))], name="first.jsonl.gz")
-    put(lake, [request(batch(event("b")))], name="second.jsonl.gz")
-    flatten_pending(lake)
-    (Path(lake.layer("landing")) / list_landed(lake.layer("landing"))[HOUR][0].path).unlink()
-    (result,) = flatten_hours(lake, [HOUR], engine="duckdb", run_id="again")
-    assert result.kept
-    assert sorted(row["event_id"] for row in core_rows(lake)) == ["a", "b"]

@@ -1,0 +1,319 @@
+"""Hours that lose landed files, by a lifecycle rule or by hand, and may gain others: nothing known is forgotten."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blotout_orchestration.events import batches, kernel_sql, processing, replay
+from blotout_orchestration.events.automation import missing_hours
+from blotout_orchestration.events.checks import unaccounted_hours
+from blotout_orchestration.events.contract import BAD_EVENTS, EVENT_HOURS, HOURS_LEDGER
+from blotout_orchestration.events.ledger import read_ledger
+from blotout_orchestration.events.processing import flatten_hours, pending_hours
+from blotout_orchestration.events.replay import replay_bad
+from blotout_orchestration.lake import Lake
+from blotout_orchestration.lake.layers import list_landed
+
+from .sdk_requests import HOUR, bad_rows, batch, core_rows, event, flatten_pending, put, request
+
+
+def land(lake: Lake, name: str, *mids: str, lines: tuple[str, ...] = (), **changes: Any) -> Path:
+    """A landed file of the hour with one request of these events, and more lines."""
+    requests = [request(batch(*(event(mid, **changes) for mid in mids)))] if mids else []
+    return put(lake, [*requests, *lines], name=f"{name}.jsonl.gz")
+
+
+def ids(lake: Lake) -> list[str]:
+    return sorted(row["event_id"] for row in core_rows(lake))
+
+
+def ledger_row(lake: Lake) -> dict[str, Any]:
+    [row] = lake.read(EVENT_HOURS).to_pylist()
+    return dict(row)
+
+
+def counts(lake: Lake) -> tuple[int, ...]:
+    """In, good, bad, duplicate of the hour, which must add up and agree with the tables."""
+    row = ledger_row(lake)
+    found = tuple(int(row[f"events_{name}"]) for name in ("in", "good", "bad", "duplicate"))
+    assert found[0] == sum(found[1:])
+    assert found[1:3] == (len(core_rows(lake)), len(bad_rows(lake)))
+    assert unaccounted_hours(lake) == []
+    return found
+
+
+def forget_files(lake: Lake) -> None:
+    """Make the ledger that of a version which did not note the files of its hours."""
+    identifier = f"{lake.namespace}.{EVENT_HOURS.name}"
+    rows = lake.read(EVENT_HOURS).select(EVENT_HOURS.arrow_schema.names)
+    lake.catalog.drop_table(identifier)
+    lake.append(EVENT_HOURS, rows, {})
+    assert "landed_files" not in lake.catalog.load_table(identifier).schema().column_names
+
+
+@pytest.fixture(params=["noted", "older version"])
+def as_noted(request: pytest.FixtureRequest) -> Any:
+    """Whether the ledger notes the hour's files, or an older version wrote it."""
+    return forget_files if request.param == "older version" else lambda lake: None
+
+
+def test_an_hour_whose_files_are_gone_keeps_its_rows(lake: Lake, as_noted: Any) -> None:
+    first, second = land(lake, "a", "a"), land(lake, "b", "b")
+    flatten_pending(lake)
+    as_noted(lake)
+    first.unlink()
+    assert pending_hours(lake) == []
+    second.unlink()
+    assert pending_hours(lake) == []
+    [result] = flatten_hours(lake, [HOUR], engine="duckdb", run_id="again")
+    assert result.kept
+    assert ids(lake) == ["a", "b"]
+
+
+def test_an_hour_that_lost_some_of_its_files_keeps_its_rows(lake: Lake, as_noted: Any) -> None:
+    path = land(lake, "a", "a")
+    land(lake, "b", "b")
+    flatten_pending(lake)
+    as_noted(lake)
+    path.unlink()
+    [result] = flatten_hours(lake, [HOUR], engine="duckdb", run_id="again")
+    assert result.kept
+    assert ids(lake) == ["a", "b"]
+
+
+def test_a_file_that_takes_the_place_of_a_lost_one_is_added_to_its_rows(lake: Lake, as_noted: Any) -> None:
+    path = land(lake, "a", "a")
+    land(lake, "b", "b")
+    flatten_pending(lake)
+    before = ledger_row(lake)
+    as_noted(lake)
+    path.unlink()
+    land(lake, "c", "c")
+    assert pending_hours(lake) == [HOUR]
+    flatten_pending(lake)
+    assert ids(lake) == ["a", "b", "c"]
+    assert counts(lake) == (3, 3, 0, 0)
+    after = ledger_row(lake)
+    assert after["files"] == 3
+    assert after["revision"] != before["revision"]
+    assert pending_hours(lake) == []
+
+
+def test_a_late_file_is_taken_in_when_most_of_the_hour_is_gone(lake: Lake, as_noted: Any) -> None:
+    paths = [land(lake, name, name) for name in ("a", "b", "c")]
+    flatten_pending(lake)
+    as_noted(lake)
+    for path in paths:
+        path.unlink()
+    land(lake, "d", "d")
+    assert pending_hours(lake) == [HOUR]
+    assert list(missing_hours(lake, HOUR + timedelta(hours=2))) == [HOUR]
+    flatten_pending(lake)
+    assert ids(lake) == ["a", "b", "c", "d"]
+    assert pending_hours(lake) == []
+    assert missing_hours(lake, HOUR + timedelta(hours=2)) == {}
+
+
+def test_what_a_new_file_delivers_again_is_a_duplicate_of_the_row_that_stays(lake: Lake) -> None:
+    path = land(lake, "a", "x", "y", "y")
+    flatten_pending(lake)
+    assert counts(lake) == (3, 2, 0, 1)
+    path.unlink()
+    # Received before the row that stays, which still is the first: nothing could bring it back.
+    early = request(batch(event("x"), event("z")), received_at="2026-03-02T07:00:00.000Z")
+    other = request(batch(event("y", evn="other"), event("y")))
+    land(lake, "c", lines=(early, early, other, "{broken"))
+    flatten_pending(lake)
+    assert ids(lake) == ["x", "y", "z"]
+    assert {row["landing_file"][-10:] for row in core_rows(lake) if row["event_id"] != "z"} == {"a.jsonl.gz"}
+    assert [row["reason"] for row in bad_rows(lake)] == ["event_id_collision", "invalid_json"]
+    assert '"evn":"other"' in bad_rows(lake)[0]["raw"]
+    assert counts(lake) == (3 + 7, 3, 2, 1 + 4)
+
+
+def test_bad_events_of_a_lost_file_stay(lake: Lake) -> None:
+    path = land(lake, "a", "a", lines=("{broken",))
+    land(lake, "b", "b", additionalData={"colour": "red"})
+    flatten_pending(lake)
+    path.unlink()
+    land(lake, "c", "c", lines=("[]",), additionalData={"brand": "x"}, evt=1772434801650)
+    flatten_pending(lake)
+    assert [row["reason"] for row in bad_rows(lake)] == ["invalid_json", "not_an_object"]
+    assert counts(lake) == (5, 3, 2, 0)
+    row = ledger_row(lake)
+    assert row["unknown_keys"] == ["brand", "colour"]
+    assert row["events_with_unknown_keys"] == 2
+    times = [row[f"{name}_event_datetime"] for name in ("first", "last")]
+    assert [time.microsecond for time in times] == [649000, 650000]
+
+
+def test_an_hour_with_kept_rows_is_repeated_without_a_change(lake: Lake) -> None:
+    path = land(lake, "a", "a", "a")
+    flatten_pending(lake)
+    path.unlink()
+    land(lake, "c", "c", "a")
+    land(lake, "late", "late")
+    flatten_pending(lake)
+    before = (core_rows(lake), counts(lake))
+    assert before[1] == (5, 3, 0, 2)
+    [result] = flatten_hours(lake, [HOUR], engine="duckdb", run_id="again")
+    assert result.kept
+    assert (core_rows(lake), counts(lake)) == before
+
+
+def test_a_run_killed_before_it_wrote_the_ledger_adds_the_file_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = land(lake, "a", "a", "a")
+    flatten_pending(lake)
+    path.unlink()
+    land(lake, "c", "c", "c", "a", lines=("{broken",))
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(processing, "_write_ledger", killed)
+        with pytest.raises(KeyboardInterrupt):
+            flatten_pending(lake)
+    assert ids(lake) == ["a", "c"]
+    assert pending_hours(lake) == [HOUR]
+    flatten_pending(lake)
+    assert ids(lake) == ["a", "c"]
+    assert counts(lake) == (6, 2, 1, 3)
+
+
+def test_rows_of_a_file_that_went_before_the_ledger_was_written_stay(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = land(lake, "a", "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(processing, "_write_ledger", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            flatten_pending(lake)
+    path.unlink()
+    land(lake, "b", "b")
+    flatten_pending(lake)
+    assert ids(lake) == ["a", "b"]
+    assert counts(lake) == (2, 2, 0, 0)
+
+
+def test_a_lost_file_that_comes_back_changes_nothing(lake: Lake) -> None:
+    path = land(lake, "a", "a")
+    content = path.read_bytes()
+    flatten_pending(lake)
+    path.unlink()
+    land(lake, "c", "c")
+    flatten_pending(lake)
+    path.write_bytes(content)
+    assert pending_hours(lake) == []
+    flatten_hours(lake, [HOUR], engine="duckdb", run_id="again")
+    assert ids(lake) == ["a", "c"]
+    assert counts(lake) == (2, 2, 0, 0)
+
+
+def test_a_mended_file_replaces_its_own_rows_beside_those_that_stay(lake: Lake) -> None:
+    path = land(lake, "a", "a")
+    land(lake, "b", "b", lines=("{broken",))
+    flatten_pending(lake)
+    path.unlink()
+    land(lake, "b", "b", "mended")
+    assert pending_hours(lake) == [HOUR]
+    flatten_pending(lake)
+    assert ids(lake) == ["a", "b", "mended"]
+    assert bad_rows(lake) == []
+
+
+def test_a_new_version_takes_only_new_files_of_an_hour_that_lost_some(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = land(lake, "a", "a")
+    land(lake, "b", "b")
+    flatten_pending(lake)
+    path.unlink()
+    monkeypatch.setattr(batches, "PROCESSOR_VERSION", "next")
+    assert pending_hours(lake) == []
+    land(lake, "c", "c")
+    assert pending_hours(lake) == [HOUR]
+    flatten_pending(lake)
+    assert ids(lake) == ["a", "b", "c"]
+
+
+def test_other_hours_are_replaced_whole_in_the_same_commit(lake: Lake) -> None:
+    path = land(lake, "a", "a")
+    put(lake, [request(batch(event("next")))], hour=HOUR + timedelta(hours=1))
+    flatten_pending(lake)
+    path.unlink()
+    land(lake, "c", "c")
+    put(lake, [request(batch(event("instead")))], hour=HOUR + timedelta(hours=1))
+    put(lake, [request(batch(event("first")))], hour=HOUR - timedelta(hours=1))
+    assert len(flatten_pending(lake)) == 3
+    assert ids(lake) == ["a", "c", "first", "instead"]
+
+
+def test_an_older_ledger_becomes_one_that_notes_files(lake: Lake) -> None:
+    land(lake, "a", "a")
+    flatten_pending(lake)
+    forget_files(lake)
+    assert pending_hours(lake) == []
+    assert read_ledger(lake)["landed_files"].to_pylist() == [None]
+    land(lake, "b", "b")
+    flatten_pending(lake)
+    [row] = read_ledger(lake).to_pylist()
+    sizes = {file.path: file.size for file in list_landed(lake.layer("landing"))[HOUR]}
+    assert row["landed_files"] == str(sizes).replace("'", '"').replace(" ", "")
+    assert set(row) == set(HOURS_LEDGER.arrow_schema.names)
+
+
+def _refused(lake: Lake, patch: pytest.MonkeyPatch) -> Path:
+    """An hour of two files in which a defect, since then mended, refused all events; one file is gone."""
+    kernel_sql.kernel_sql.cache_clear()
+    with patch.context() as defect:
+        defect.setattr(kernel_sql, "LATEST_MS", 1_000_000)
+        path = land(lake, "a", "a")
+        land(lake, "b", "b")
+        flatten_pending(lake)
+    kernel_sql.kernel_sql.cache_clear()
+    assert len(bad_rows(lake)) == 2
+    path.unlink()
+    return land(lake, "c", "c")
+
+
+def test_bad_events_of_an_hour_that_lost_and_gained_files_are_replayed_from_their_raw_text(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _refused(lake, monkeypatch)
+    report = replay_bad(lake, dry_run=False)
+    assert (report.hours_from_landing, report.hours_from_raw, report.recovered) == ([], [HOUR], 2)
+    assert ids(lake) == ["a", "b"]
+    assert pending_hours(lake) == [HOUR]
+    flatten_pending(lake)
+    assert ids(lake) == ["a", "b", "c"]
+    assert counts(lake) == (3, 3, 0, 0)
+
+
+def test_a_killed_replay_is_ended_before_new_files_are_added(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _refused(lake, monkeypatch)
+    replace = Lake.replace
+
+    def killed(self: Lake, spec: Any, *arguments: Any) -> None:
+        if spec is BAD_EVENTS:
+            raise KeyboardInterrupt
+        replace(self, spec, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            replay_bad(lake, dry_run=False)
+    assert len(bad_rows(lake)) == 2
+    assert replay.replayable_hours(lake, HOUR, HOUR) == [HOUR]
+    assert pending_hours(lake) == [HOUR]
+    flatten_pending(lake)
+    assert ids(lake) == ["a", "b", "c"]
+    assert counts(lake) == (3, 3, 0, 0)
