@@ -23,11 +23,20 @@ from pyarrow import fs as pafs
 
 from blotout_orchestration.events.reader import DamagedFileError, unpacked
 from blotout_orchestration.lake import Lake
-from blotout_orchestration.lake.layers import filesystem, hour_folder, hour_of_path, list_landed
+from blotout_orchestration.lake.layers import (
+    UNLISTED,
+    filesystem,
+    hour_folder,
+    hour_of_path,
+    is_listed,
+    list_landed,
+)
 
 _HOUR_PREFIX = re.compile(r".*?year=\d+/month=\d+/day=\d+/hour=\d+/")
 _RECEIVED_AT = re.compile(rb'\s*\{\s*"received_at"\s*:\s*"([^"\\]{1,64})"')
 _SPOOL_BYTES = 64 << 20
+_TOLD = 20
+"""Most files left out of folders that are named."""
 _BLOCK = 4 << 20
 
 
@@ -35,7 +44,8 @@ _BLOCK = 4 << 20
 class LandingReport:
     """What landing did. `renamed`: same name, other content, landed beside; `damaged`: file -> what broke.
 
-    `files_empty` are those without any line and any damage: nothing of them was landed, or a file of 0 bytes.
+    `files_hidden`: files of folders that were left out, because landed under their names they would not be
+    listed. `files_empty` are those without any line and any damage: nothing of them was landed, or a file of 0 bytes.
     """
 
     files_read: int = 0
@@ -46,6 +56,7 @@ class LandingReport:
     bytes_landed: int = 0
     hours: set[datetime] = field(default_factory=set)
     renamed: list[str] = field(default_factory=list)
+    files_hidden: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,17 +71,24 @@ def land(
 
     A file below `year=/month=/day=/hour=` keeps its hour and name, byte for byte. The lines of any other
     file go to the hour of their `received_at`; a line without one goes with the line before it, and at the
-    beginning of a file to the hour of `received_at` (default now). Raises FileNotFoundError for a path
-    that is not there, before anything is landed.
+    beginning of a file to the hour of `received_at` (default now). Hidden and temporary names (leading `.` or
+    `_`, trailing `.tmp`) are left out of folders; a file given by itself lands without that part of its name.
+    `progress` is told of both. Raises FileNotFoundError for a path that is not there, before anything is landed.
     """
-    sources = [source for path in paths for source in _sources(Path(path))]
-    landing = _Landing(lake.layer("landing"))
     report = LandingReport()
+    sources = [source for path in paths for source in _sources(Path(path), report)]
+    _tell_hidden(report.files_hidden, progress)
+    landing = _Landing(lake.layer("landing"))
     now = (received_at or datetime.now(UTC)).astimezone(UTC)
     for number, (path, relative) in enumerate(sources, start=1):
         hour = hour_of_path(relative)
         if hour is not None:
-            landing.copy(path, f"{hour_folder(hour)}/{_HOUR_PREFIX.sub('', relative, count=1)}", report)
+            name = _HOUR_PREFIX.sub("", relative, count=1)
+            if not is_listed(path.name):
+                name = _listed_name(name)
+                if progress:
+                    progress(f"{path}: landed as {name}; {UNLISTED}")
+            landing.copy(path, f"{hour_folder(hour)}/{name}", report)
             report.hours.add(hour)
             report.files_empty += path.stat().st_size == 0
         else:
@@ -83,7 +101,7 @@ def land(
     return report
 
 
-def _sources(path: Path) -> Iterator[tuple[Path, str]]:
+def _sources(path: Path, report: LandingReport) -> Iterator[tuple[Path, str]]:
     """The files of a path, each with the part of it in which an hour folder may be named."""
     if not path.exists():
         raise FileNotFoundError(f"nothing to land at {path}: give a file or a folder")
@@ -91,9 +109,29 @@ def _sources(path: Path) -> Iterator[tuple[Path, str]]:
         yield path, path.absolute().as_posix()
         return
     for file in sorted(path.rglob("*")):
-        hidden = file.name.startswith((".", "_")) or file.name.endswith(".tmp")
-        if file.is_file() and not hidden:
+        if not file.is_file():
+            continue
+        if is_listed(file.name):
             yield file, file.absolute().as_posix()
+        else:
+            report.files_hidden.append(str(file))
+
+
+def _tell_hidden(files: list[str], progress: Callable[[str], None] | None) -> None:
+    if progress is None or not files:
+        return
+    for file in files[:_TOLD]:
+        progress(f"{file}: left out; {UNLISTED}. Give the file itself to land it")
+    if len(files) > _TOLD:
+        progress(f"and {len(files) - _TOLD} more files left out for their names")
+
+
+def _listed_name(relative: str) -> str:
+    """The path with the last name's marks of a file in the making taken off, so that it is listed."""
+    folder, slash, name = relative.rpartition("/")
+    while not is_listed(name):
+        name = name.lstrip("._").removesuffix(".tmp") or "landed"
+    return f"{folder}{slash}{name}"
 
 
 class _Landing:

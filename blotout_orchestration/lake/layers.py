@@ -63,6 +63,14 @@ def hour_of_path(path: str) -> datetime | None:
         return None
 
 
+UNLISTED = "names that begin with `.` or `_` or end in `.tmp` are files in the making"
+
+
+def is_listed(name: str) -> bool:
+    """Whether a landed file of this name is listed; hidden and temporary names are not."""
+    return not (name.startswith((".", "_")) or name.endswith(".tmp"))
+
+
 def list_landed(landing: str, hours: Iterable[datetime] | None = None) -> dict[datetime, list[LandedFile]]:
     """Landed files by hour of arrival, each list sorted by path; all hours when `hours` is None.
 
@@ -74,8 +82,7 @@ def list_landed(landing: str, hours: Iterable[datetime] | None = None) -> dict[d
     for folder in folders:
         selector = pafs.FileSelector(folder, recursive=True, allow_not_found=True)
         for info in filesystem_.get_file_info(selector):
-            name = info.base_name
-            if info.type != pafs.FileType.File or name.startswith((".", "_")) or name.endswith(".tmp"):
+            if info.type != pafs.FileType.File or not is_listed(info.base_name):
                 continue
             hour = hour_of_path(info.path)
             if hour is not None:

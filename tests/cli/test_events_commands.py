@@ -63,6 +63,23 @@ def test_files_without_a_line_are_told(blotout: Any, ground: Lake) -> None:
     assert "held no line" not in blotout("land", damaged).stderr
 
 
+def test_a_hidden_file_lands_when_it_is_named_and_is_told_when_its_folder_is(
+    blotout: Any, ground: Lake
+) -> None:
+    folder = Path("outbox/year=2026/month=03/day=05/hour=17")
+    folder.mkdir(parents=True)
+    (folder / "_x.jsonl").write_text(_request("one", "2026-03-05T17:30:00Z") + "\n")
+    whole = blotout("land", "outbox")
+    assert whole.exit_code == 0, whole.output
+    assert "0 files read: 0 landed" in whole.stdout
+    assert f"{folder / '_x.jsonl'}: left out; names that begin with" in whole.stderr
+    assert blotout("events", "pending").stdout == ""
+    named = blotout("land", folder / "_x.jsonl")
+    assert "1 files read: 1 landed" in named.stdout
+    assert "landed as x.jsonl" in named.stderr
+    assert blotout("events", "pending").stdout == "2026-03-05T17\n"
+
+
 @pytest.mark.parametrize("arguments", [["pending"], ["replay-bad"], ["replay-bad", "--hours", "2026-03-05"]])
 def test_asking_an_empty_ground_makes_no_home(blotout: Any, ground: Lake, arguments: list[str]) -> None:
     result = blotout("events", *arguments)

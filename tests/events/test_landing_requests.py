@@ -120,3 +120,49 @@ def test_landing_reports_its_progress(lake: Lake, tmp_path: Path) -> None:
     said: list[str] = []
     land(lake, [_folder(tmp_path, b"x")], progress=said.append)
     assert said == ["landed 1 of 1 files"]
+
+
+@pytest.mark.parametrize(
+    ("name", "landed"),
+    [
+        ("_x.jsonl", "x.jsonl"),
+        (".x.jsonl", "x.jsonl"),
+        ("x.jsonl.tmp", "x.jsonl"),
+        ("_._x.jsonl.tmp.tmp", "x.jsonl"),
+        ("_", "landed"),
+        (".tmp", "tmp"),
+    ],
+)
+def test_a_file_given_by_itself_lands_under_a_name_that_is_listed(
+    lake: Lake, tmp_path: Path, name: str, landed: str
+) -> None:
+    folder = _folder(tmp_path, request(batch(event("a"))).encode(), name) / "year=2026/month=3/day=2/hour=7"
+    said: list[str] = []
+    report = land(lake, [folder / name], progress=said.append)
+    assert report.files_landed == 1
+    assert f"{folder / name}: landed as {landed}" in said[0]
+    [[file]] = list_landed(lake.layer("landing")).values()
+    assert file.path.endswith(f"/hour=07/{landed}")
+    flatten_pending(lake)
+    assert [row["event_id"] for row in core_rows(lake)] == ["a"]
+
+
+def test_a_name_made_listed_keeps_what_lies_under_it(lake: Lake, tmp_path: Path) -> None:
+    _folder(tmp_path, b"one\n", "x.jsonl")
+    outbox = _folder(tmp_path, b"two\n", "_x.jsonl")
+    hidden = next(outbox.rglob("_x.jsonl"))
+    report = land(lake, [outbox, hidden])
+    assert report.files_hidden == [str(hidden)]
+    assert (report.files_landed, len(report.renamed)) == (2, 1)
+    assert sorted(_landed(lake).values()) == [b"one\n", b"two\n"]
+    assert len(list_landed(lake.layer("landing"))[datetime(2026, 3, 2, 7, tzinfo=UTC)]) == 2
+
+
+def test_files_left_out_of_a_folder_are_told_with_the_reason(lake: Lake, tmp_path: Path) -> None:
+    for number in range(23):
+        outbox = _folder(tmp_path, b"x", f"_part-{number:02}")
+    said: list[str] = []
+    report = land(lake, [outbox], progress=said.append)
+    assert (report.files_read, len(report.files_hidden)) == (0, 23)
+    assert all("left out; names that begin with" in line for line in said[:20])
+    assert said[20:] == ["and 3 more files left out for their names"]
