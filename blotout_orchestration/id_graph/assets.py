@@ -24,7 +24,12 @@ from pydantic import Field
 from blotout_orchestration.id_graph.contract import ID_GRAPH, ID_GRAPH_MERGES, ID_GRAPH_QUARANTINE
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.platform.assets import OWNERS, table_metadata
-from blotout_orchestration.platform.automation import automation_sensor, follows_its_inputs
+from blotout_orchestration.platform.automation import (
+    FOLLOWING,
+    automation_sensor,
+    follows_its_inputs,
+    late_after,
+)
 from blotout_orchestration.platform.plots import picture
 
 if TYPE_CHECKING:
@@ -48,6 +53,7 @@ class StitchConfig(Config):
 
 def id_graph_assets(lake: Lake) -> list[AssetsDefinition]:
     """`id_graph`, `id_graph_merges` and `id_graph_quarantine`, made by one op."""
+    late = late_after(lake.settings.events_incremental_schedule_interval, behind=FOLLOWING)
     specs = [
         AssetSpec(
             spec.name,
@@ -58,6 +64,7 @@ def id_graph_assets(lake: Lake) -> list[AssetsDefinition]:
             owners=OWNERS,
             metadata=table_metadata(lake, spec),
             automation_condition=follows_its_inputs(),
+            freshness_policy=late if spec is ID_GRAPH else None,
         )
         for spec in (ID_GRAPH, ID_GRAPH_MERGES, ID_GRAPH_QUARANTINE)
     ]

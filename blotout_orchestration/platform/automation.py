@@ -1,19 +1,29 @@
-"""How assets follow each other, and how a schedule keeps to one run at a time.
+"""How assets follow each other and the schedules above them.
 
-Belongs here: the automation condition that all domains share and the skip-if-running rule.
+Belongs here: the automation condition that all domains share, and when what follows a schedule is late.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final
 
 from dagster import (
     AssetSelection,
     AutomationCondition,
     AutomationConditionSensorDefinition,
     DefaultSensorStatus,
+    FreshnessPolicy,
 )
+
+SHORTEST_PAUSE: Final = timedelta(hours=1)
+"""Of a schedule that runs more often than this, freshness asks no more: a long run is not late data."""
+FOLLOWING: Final = timedelta(hours=1)
+"""What follows a schedule may be this much later than the schedule's own asset, which is so told first."""
+_LOOKED_AT: Final = 400
+"""Ticks over which the longest pause is looked for: 16 days of an hourly schedule."""
 
 
 def follows_its_inputs() -> AutomationCondition[Any]:
@@ -53,3 +63,21 @@ def automation_sensor(
         minimum_interval_seconds=30,
         description=description,
     )
+
+
+def late_after(cron: str, *, behind: timedelta = timedelta(0)) -> FreshnessPolicy:
+    """The freshness of what a schedule makes: a warning after two of its longest pauses, a failure after three.
+
+    `cron` is the schedule, in UTC; `behind` is added to both for what only follows it.
+    """
+    pause = max(longest_pause(cron), SHORTEST_PAUSE)
+    return FreshnessPolicy.time_window(warn_window=2 * pause + behind, fail_window=3 * pause + behind)
+
+
+def longest_pause(cron: str) -> timedelta:
+    """The longest time between two ticks of a schedule: three days for one that rests at week-ends."""
+    from croniter import croniter
+
+    ticks = croniter(cron, datetime(2026, 1, 5))
+    moments: list[datetime] = [ticks.get_next(datetime) for _ in range(_LOOKED_AT)]
+    return max(later - earlier for earlier, later in pairwise(moments))
