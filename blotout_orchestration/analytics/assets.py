@@ -4,12 +4,22 @@ Belongs here: thin assets; preparing, publishing and computing are in warehouse.
 sensors are in automation.py.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Config, MaterializeResult, asset
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    Config,
+    FreshnessPolicy,
+    MaterializeResult,
+    asset,
+)
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -32,16 +42,21 @@ from blotout_orchestration.analytics.dbt_project import (
     new_target_folder,
 )
 from blotout_orchestration.analytics.lineage_metadata import with_column_metadata
+from blotout_orchestration.analytics.unfinished import UNIFIED_LAYER, passed_models
+from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.platform.assets import OWNERS, table_metadata
-from blotout_orchestration.platform.automation import follows_its_inputs
+from blotout_orchestration.platform.automation import FOLLOWING, follows_its_inputs, late_after
 from blotout_orchestration.platform.runs import WORKER_TAG
 from blotout_orchestration.settings import exported
 
 WAREHOUSE_POOL = "dbt_warehouse"
-UNIFIED = "events_unified_view"
+UNIFIED = UNIFIED_LAYER
 REPORTS = tuple(name for name in JOB_SELECTORS if name != UNIFIED)
 REPORT_TESTS = "path:tests/reports"
+WATCHED = ("sessions", "attribution_report", "campaign", "retention_report")
+"""One table a job has a freshness policy: a late job is told once, not once a table."""
+SHOWN = 5
 LAKE_SOURCES = {"view_id_graph": "id_graph"}
 
 
@@ -56,8 +71,17 @@ class DbtConfig(Config):
 class Translator(DagsterDbtTranslator):
     """Names and groups of dbt models in the graph: a model's asset is named as its table."""
 
-    def __init__(self) -> None:
+    def __init__(self, late: FreshnessPolicy | None = None) -> None:
+        """`late` is the freshness policy of the models in WATCHED."""
         super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_code_references=True))
+        self._late = late
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        watched = spec.key.path[-1] in WATCHED
+        return spec.replace_attributes(freshness_policy=self._late) if watched else spec
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
         name = dbt_resource_props["name"]
@@ -102,23 +126,32 @@ def dbt_layers(lake: Lake, manifest: Path) -> list[AssetsDefinition]:
 
 
 def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: str) -> AssetsDefinition:
+    late = late_after(lake.settings.events_incremental_schedule_interval, behind=FOLLOWING)
+
     @dbt_assets(
         manifest=manifest,
         select=select,
         exclude=exclude,
         name=name,
         project=DbtProject(PROJECT_FOLDER, target_path=manifest.parent),
-        dagster_dbt_translator=Translator(),
+        dagster_dbt_translator=Translator(late),
         pool=WAREHOUSE_POOL,
     )
     def layer(context: AssetExecutionContext, config: DbtConfig) -> Iterator[Any]:
-        from blotout_orchestration.analytics.warehouse import prepare_sources, publish
+        from blotout_orchestration.analytics.warehouse import prepare_sources
 
         full_refresh, embedded = config.full_refresh, lake.settings.warehouse == "duckdb"
         if embedded:
             prepared = prepare_sources(lake, full_refresh=config.full_refresh)
             full_refresh |= select == JOB_SELECTORS[UNIFIED] and prepared.full_refresh
-        with exported(dbt_environment(lake.settings)):
+        target = new_target_folder(lake.settings, context.run_id, name, manifest)
+        layer_name = UNIFIED if select == JOB_SELECTORS[UNIFIED] else "reports"
+        published = (
+            _published(context, lake, layer_name, layer.asset_deps, target, manifest)
+            if embedded
+            else nullcontext()
+        )
+        with published, exported(dbt_environment(lake.settings)):
             dbt = Dbt(
                 project_dir=str(PROJECT_FOLDER),
                 profiles_dir=str(PROJECT_FOLDER),
@@ -126,16 +159,45 @@ def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: s
                 target=lake.settings.warehouse,
             )
             arguments = ["build", *(["--full-refresh"] if full_refresh else [])]
-            target = new_target_folder(lake.settings, context.run_id, name, manifest)
             events: Any = dbt.cli(arguments, manifest=manifest, context=context, target_path=target).stream()
             if WORKER_TAG in context.run.tags and lake.settings.log_level != "DEBUG":
                 events = quietly(events, context.log.info)
             lineage = ProjectLineage(manifest, target)
             yield from with_column_metadata(events, lineage, Translator().get_asset_key)
-        if embedded:
-            publish(lake.settings)
 
     return layer
+
+
+@contextmanager
+def _published(
+    context: AssetExecutionContext,
+    lake: Lake,
+    layer: str,
+    inputs: Mapping[AssetKey, Iterable[AssetKey]],
+    target: Path,
+    manifest: Path,
+) -> Iterator[None]:
+    """Publish what dbt builds meanwhile; of a build that fails, only the tables that passed, and only reports."""
+    from blotout_orchestration.analytics.warehouse import begin_build, publish
+
+    made = {key.path[-1] for key in context.selected_asset_keys}
+    project = {key.path[-1]: [dep.path[-1] for dep in deps] for key, deps in inputs.items()}
+    begin_build(lake.settings, layer, project, made)
+    try:
+        yield
+    except Exception:
+        with suppress(BlotoutError):
+            _tell_kept(context, publish(lake.settings, built=passed_models(target, manifest) & made))
+        raise
+    _tell_kept(context, publish(lake.settings, built=made))
+
+
+def _tell_kept(context: AssetExecutionContext, kept: Sequence[str]) -> None:
+    if kept:
+        names = ", ".join(kept[:SHOWN]) + (f" and {len(kept) - SHOWN} more" if len(kept) > SHOWN else "")
+        context.log.warning(
+            f"readers keep the last good state of {names}: not built, or a blocking test failed"
+        )
 
 
 def python_assets(lake: Lake) -> list[AssetsDefinition]:

@@ -4,14 +4,15 @@ Belongs here: the views of schema `lake`, the plan of changed hours, the publish
 dbt reads the Iceberg tables themselves, and nothing of this is needed. What dbt runs is in dbt_project.py.
 
 `warehouse.duckdb` belongs to dbt alone; everyone else reads `published.duckdb`, which is only ever replaced
-whole. A kill at any moment leaves the old copy, or the new one.
+whole. A kill at any moment leaves the old copy, or the new one. A table whose model or blocking test failed is
+never published: readers keep its last good state (see unfinished.py).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from typing import Any
 
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
 
+from blotout_orchestration.analytics import unfinished
 from blotout_orchestration.analytics.source_columns import SOURCES
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.events.contract import CORE_EVENTS, EVENT_HOURS
@@ -33,7 +35,7 @@ MAXIMUM_PLANNED_HOURS = 500
 WAIT_SECONDS = 600.0
 """How long a run waits for the warehouse, which a backup or another dbt run holds meanwhile."""
 
-_LEFTOVER = "published.*.part"
+_LEFTOVER = "published.*.part*"
 
 
 class WarehouseError(BlotoutError):
@@ -123,9 +125,23 @@ def _in_hours(hours: Sequence[datetime]) -> BooleanExpression:
     return In("arrival_hour", {hour.isoformat() for hour in hours})  # type: ignore[misc,call-arg]
 
 
-def publish(settings: Settings) -> Path:
+def begin_build(
+    settings: Settings, layer: str, project: Mapping[str, Iterable[str]], models: Collection[str]
+) -> None:
+    """Note in the warehouse that dbt is about to build `models`; `project` gives the inputs of all of the layer.
+
+    Raises UnfinishedInputError when one stands on a table whose own last build did not end well.
+    """
+    with _open(settings.warehouse_path) as connection:
+        unfinished.begin(connection, layer, project, models)
+
+
+def publish(settings: Settings, *, built: Iterable[str] = ()) -> tuple[str, ...]:
     """Replace the published copy by what dbt has built; readers keep the copy that they have open.
 
+    `built` are the models that were begun and have now been built and tested. Models that are unfinished all
+    the same are returned, and stand in the copy as they were published before: one report that fails holds up no
+    other. While any of the unified layer is among them nothing is replaced, as the reports stand on all of it.
     Raises WarehouseError when nothing was built yet or another process has the warehouse open for long.
     """
     source, target = settings.warehouse_path, settings.published_path
@@ -135,12 +151,18 @@ def publish(settings: Settings) -> Path:
         leftover.unlink(missing_ok=True)
     part = target.with_name(f"published.{os.getpid()}.part")
     with _open(source) as connection:
+        unfinished.end(connection, built)
+        left = unfinished.unfinished(connection)
+        if unfinished.UNIFIED_LAYER in left.values():
+            return tuple(sorted(left))
         connection.execute("checkpoint")
         shutil.copyfile(source, part)
+    if left:
+        unfinished.keep_published(part, target, settings.namespace, left)
     with part.open("rb+") as stream:
         os.fsync(stream.fileno())
     part.replace(target)
-    return target
+    return tuple(sorted(left))
 
 
 @contextmanager
