@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from blotout_orchestration.errors import BlotoutError
+from blotout_orchestration.platform.alerts.troubles import shortened
 from blotout_orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -114,5 +115,14 @@ def _call(client: httpx.Client, method: str, path: str, **options: Any) -> Any:
         raise SupersetError(f"SUPERSET_URL: no answer to {method} {path} ({type(error).__name__})") from None
     if answer.is_error:
         hint = "; check SUPERSET_USERNAME and SUPERSET_PASSWORD" if answer.status_code == 401 else ""
-        raise SupersetError(f"Superset answered {answer.status_code} to {method} {path}{hint}")
+        raise SupersetError(f"Superset answered {answer.status_code} to {method} {path}{_said(answer)}{hint}")
     return answer.json()
+
+
+def _said(answer: httpx.Response) -> str:
+    """Superset's own words; `Connection failed` is what it says of a driver that its image lacks."""
+    try:
+        message = answer.json().get("message")
+    except (ValueError, AttributeError):
+        return ""
+    return f": {shortened(str(message))}" if message else ""

@@ -130,6 +130,7 @@ class Superset(BaseHTTPRequestHandler):
     """The four calls of Superset's REST API that the setup makes, with its checks of token and session."""
 
     databases: list[dict[str, Any]]
+    drivers_missing = False
 
     def answer(self, status: int, body: Any) -> None:
         self.send_response(status)
@@ -155,6 +156,8 @@ class Superset(BaseHTTPRequestHandler):
             self.answer(200 if right else 401, {"access_token": "token"})
         elif self.headers["X-CSRFToken"] != "csrf" or not self.headers["Referer"]:
             self.answer(400, {})
+        elif self.drivers_missing:
+            self.answer(422, {"message": "Connection failed, please check your connection settings"})
         else:
             self.databases.append(self.body())
             self.answer(201, {})
@@ -191,6 +194,13 @@ def test_superset_learns_the_warehouse_once(superset, tmp_path):
     assert [entry["database_name"] for entry in Superset.databases] == ["shop_test"]
     assert Superset.databases[0]["sqlalchemy_uri"] == "trino://dbt@localhost:8080/iceberg/shop_test"
     assert plan_setup([step])[0].items == ()
+
+
+def test_what_superset_says_of_a_connection_that_it_cannot_make_is_passed_on(superset, tmp_path, monkeypatch):
+    monkeypatch.setattr(Superset, "drivers_missing", True)
+    report, _ = set_up([superset_step(superset_settings(tmp_path, superset))])
+    [result] = report.results
+    assert "422 to POST /api/v1/database/: Connection failed, please check" in result.reason
 
 
 def test_a_wrong_password_of_superset_is_told_without_it(superset, tmp_path):
