@@ -17,7 +17,7 @@ DUPLICATES = "duplicate_events"
 
 
 def analytics_checks(lake: Lake) -> list[AssetChecksDefinition]:
-    """Credit = revenue for every data-driven model; an event id stands for one event (embedded warehouse)."""
+    """Credit = revenue for every data-driven model; an event id stands for one event."""
 
     @asset_check(
         asset=ATTRIBUTION_DATA_DRIVEN.name,
@@ -46,27 +46,26 @@ def analytics_checks(lake: Lake) -> list[AssetChecksDefinition]:
             metadata=found,
         )
 
-    if lake.settings.warehouse != "duckdb":
-        return [credit_is_revenue]
     return [credit_is_revenue, event_ids_keep_their_content]
 
 
 def collisions(settings: Settings) -> dict[str, int]:
     """Later deliveries of an event id whose content is not the first one's: all, and those of the newest day."""
-    from blotout_orchestration.analytics.warehouse import connect_published
+    from blotout_orchestration.analytics.reports import open_reports
 
-    with connect_published(settings) as connection:
-        row = connection.execute(
-            "select count(*), count(distinct event_id), count(*) filter (where arrival_hour >"
-            " (select max(arrival_hour) from processed_hours) - interval 24 hour)"
-            f" from {DUPLICATES} where is_collision"
-        ).fetchone()
+    with open_reports(settings) as reports:
+        row = reports.row(
+            "select count(*), count(distinct event_id),"
+            " count(case when arrival_hour > newest - interval '24' hour then 1 end)"
+            f" from {DUPLICATES} cross join (select max(arrival_hour) as newest from processed_hours) as hours"
+            " where is_collision"
+        )
     return dict(zip(("events_collided", "event_ids", "events_collided_newest_day"), row, strict=True))
 
 
 def credited(lake: Lake) -> dict[str, set[Decimal]]:
     """Sums of revenue by currency: those of each model and dimension, and that of the rule models."""
-    from blotout_orchestration.analytics.warehouse import connect_published
+    from blotout_orchestration.analytics.reports import open_reports
 
     sums: dict[tuple[str, str, str], Decimal] = {}
     for row in lake.read(ATTRIBUTION_DATA_DRIVEN).to_pylist():
@@ -75,10 +74,10 @@ def credited(lake: Lake) -> dict[str, set[Decimal]]:
     found: dict[str, set[Decimal]] = {}
     for (currency, _, _), amount in sums.items():
         found.setdefault(currency, set()).add(amount)
-    with connect_published(lake.settings) as connection:
-        rows = connection.execute(
+    with open_reports(lake.settings) as reports:
+        rows = reports.rows(
             "select currency, sum(attributed_revenue) from attribution where model = 'last_touch' group by 1"
-        ).fetchall()
-    for currency, amount in rows:
-        found.setdefault(currency or "(not set)", set()).add(Decimal(str(amount)))
+        )
+        for currency, amount in rows:
+            found.setdefault(currency or "(not set)", set()).add(Decimal(str(amount)))
     return found

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 from blotout_orchestration.analytics import markov, shapley
 from blotout_orchestration.analytics.paths import Dimension, Journey, currencies, read_journeys
 from blotout_orchestration.lake import Lake, TableSpec
 from blotout_orchestration.lake.tables import Column
+
+if TYPE_CHECKING:
+    from blotout_orchestration.analytics.reports import Reports
 
 NO_TOUCH = "(no touch)"
 DIMENSIONS: tuple[Dimension, ...] = ("channel", "campaign")
@@ -124,28 +127,29 @@ def credits_of(
             )
 
 
-def read_totals(connection: Any, namespace: str, currency: str | None) -> dict[bool, tuple[int, Decimal]]:
+def read_totals(reports: Reports, currency: str | None) -> dict[bool, tuple[int, Decimal]]:
     """Conversions and exact revenue in one currency, by whether they have a touch."""
-    rows = connection.execute(
+    from blotout_orchestration.analytics.reports import literal
+
+    rows = reports.rows(
         f"""
         select touch_count > 0, count(*), coalesce(sum(revenue), 0)
-        from "{namespace}".conversion_paths
-        where is_converted and currency is not distinct from ?
+        from conversion_paths
+        where is_converted and currency is not distinct from {literal(currency)}
         group by touch_count > 0
-        """,
-        [currency],
-    ).fetchall()
+        """
+    )
     return {touched: (number, Decimal(revenue)) for touched, number, revenue in rows}
 
 
-def compute_credits(connection: Any, namespace: str, order: int = 1) -> DataDrivenResult:
-    """Both models for every currency and dimension, from `conversion_paths` of an open warehouse."""
+def compute_credits(reports: Reports, order: int = 1) -> DataDrivenResult:
+    """Both models for every currency and dimension, from `conversion_paths` of open reports."""
     credits: list[DataDrivenCredit] = []
-    for currency in currencies(connection, namespace):
+    for currency in currencies(reports):
         label = currency or "(not set)"
-        totals = read_totals(connection, namespace, currency)
+        totals = read_totals(reports, currency)
         for dimension in DIMENSIONS:
-            journeys = read_journeys(connection, namespace, currency, dimension)
+            journeys = read_journeys(reports, currency, dimension)
             revenue = totals.get(True, (0, Decimal(0)))[1]
             credits.extend(credits_of(journeys, revenue, dimension, label, order))
             if False in totals:
@@ -154,25 +158,27 @@ def compute_credits(connection: Any, namespace: str, order: int = 1) -> DataDriv
                     DataDrivenCredit(model, dimension, NO_TOUCH, label, float(number), worth, 0.0, None)
                     for model in ("markov", "shapley")
                 )
-    converted, unconverted = connection.execute(
-        f"""select count_if(is_converted), count_if(not is_converted) from "{namespace}".conversion_paths"""
-    ).fetchone()
+    converted, unconverted = reports.row(
+        "select count(case when is_converted then 1 end), count(case when not is_converted then 1 end)"
+        " from conversion_paths"
+    )
     return DataDrivenResult(tuple(credits), converted, unconverted)
 
 
 def compute(lake: Lake, *, order: int = 1, run_id: str = "") -> DataDrivenResult:
-    """Compute both models from the published warehouse and replace the lake table in one commit.
+    """Compute both models from the reports and replace the lake table in one commit.
 
-    `order` is the number of touches that a state of the Markov graph remembers. Raises WarehouseError when
-    nothing was published yet.
+    `order` is the number of touches that a state of the Markov graph remembers. The reports are read where
+    WAREHOUSE has them; the table is of the lake on every ground. Raises WarehouseError when nothing was
+    built yet or the warehouse does not answer.
     """
     import pyarrow as pa
     from pyiceberg.expressions import AlwaysTrue
 
-    from blotout_orchestration.analytics.warehouse import connect_published
+    from blotout_orchestration.analytics.reports import open_reports
 
-    with connect_published(lake.settings) as connection:
-        result = compute_credits(connection, lake.namespace, order)
+    with open_reports(lake.settings) as reports:
+        result = compute_credits(reports, order)
     rows = pa.Table.from_pylist(
         [asdict(credit) for credit in result.credits], schema=ATTRIBUTION_DATA_DRIVEN.arrow_schema
     )

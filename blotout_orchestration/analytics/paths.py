@@ -1,14 +1,18 @@
 """Journeys of channels: the input of the data-driven attribution models.
 
-Belongs here: the journey itself, merging equal journeys, reading them from the published warehouse. The
+Belongs here: the journey itself, merging equal journeys, reading them from the reports. The
 models are in markov.py and shapley.py; what counts as a journey is decided in dbt (`conversion_paths`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from blotout_orchestration.analytics.reports import Reports
 
 Outcome = Literal["conversions", "value"]
 """What a model distributes: the number of conversions, or their value."""
@@ -51,32 +55,33 @@ def touch_names(journeys: Sequence[Journey]) -> list[str]:
     return sorted({name for journey in journeys for name in journey.touches})
 
 
-def currencies(connection: Any, namespace: str) -> list[str | None]:
+def currencies(reports: Reports) -> list[str | None]:
     """Currencies in which conversions were made; None for conversions that name none."""
-    rows = connection.execute(
-        f'select distinct currency from "{namespace}".conversion_paths where is_converted order by 1'
-    ).fetchall()
+    rows = reports.rows("select distinct currency from conversion_paths where is_converted order by 1")
     return [row[0] for row in rows]
 
 
-def read_journeys(
-    connection: Any, namespace: str, currency: str | None, dimension: Dimension = "channel"
-) -> list[Journey]:
+def read_journeys(reports: Reports, currency: str | None, dimension: Dimension = "channel") -> list[Journey]:
     """Conversions in one currency and every journey without a conversion, merged.
 
-    Journeys without any touch come back with empty `touches`. `connection` is a DuckDB connection to the
-    published warehouse; `namespace` the schema of the reports.
+    Journeys without any touch come back with empty `touches`. Equal journeys are counted where the reports
+    lie; only different ones are held here.
     """
-    rows = connection.execute(
+    from blotout_orchestration.analytics.reports import literal
+
+    rows = reports.rows(
         f"""
-        select {dimension}_path, count_if(is_converted), coalesce(sum(revenue), 0), count_if(not is_converted)
-        from "{namespace}".conversion_paths
-        where not is_converted or currency is not distinct from ?
-        group by all
-        """,
-        [currency],
-    ).fetchall()
+        select
+          {reports.list_text(f"{dimension}_path")},
+          count_if(is_converted),
+          coalesce(sum(revenue), 0),
+          count_if(not is_converted)
+        from conversion_paths
+        where not is_converted or currency is not distinct from {literal(currency)}
+        group by {dimension}_path
+        """
+    )
     return merged(
-        Journey(tuple(path or ()), float(conversions), float(value), float(nulls))
+        Journey(tuple(json.loads(path or "[]")), float(conversions), float(value), float(nulls))
         for path, conversions, value, nulls in rows
     )

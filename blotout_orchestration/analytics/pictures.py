@@ -1,4 +1,4 @@
-"""Pictures and figures of the published reports, for the metadata of assets.
+"""Pictures and figures of the reports, for the metadata of assets.
 
 Belongs here: reading a report and handing it to plots.py. What a report means is said in its dbt model.
 """
@@ -24,16 +24,16 @@ POPULATIONS = {"New users only": "retention_new_users", "Everyone": "retention_e
 
 def retention_metadata(lake: Lake, granularity: str = "week") -> dict[str, Any]:
     """The two cohort charts of the newest cohorts: new users only, and everyone (bounded retention)."""
-    from blotout_orchestration.analytics.warehouse import connect_published
+    from blotout_orchestration.analytics.reports import literal, open_reports
 
     metadata: dict[str, Any] = {}
-    with connect_published(lake.settings) as connection:
+    with open_reports(lake.settings) as reports:
         for chart, name in POPULATIONS.items():
-            rows = connection.execute(
+            rows = reports.rows(
                 "select cohort_start, period_number, cohort_size, rate, is_complete from retention_report"
-                " where granularity = ? and chart = ? and mode = 'bounded' and breakdown = 'all'",
-                [granularity, chart],
-            ).fetchall()
+                f" where granularity = {literal(granularity)} and chart = {literal(chart)}"
+                " and mode = 'bounded' and breakdown = 'all'"
+            )
             cells = [RetentionCell(row[0], int(row[1]), int(row[2]), float(row[3]), row[4]) for row in rows]
             metadata[name] = picture(retention_heat_map(cells, f"Retention by {granularity}: {chart}"), chart)
             metadata[f"{name}_cohorts"] = len({cell.cohort_start for cell in cells})
@@ -42,13 +42,15 @@ def retention_metadata(lake: Lake, granularity: str = "week") -> dict[str, Any]:
 
 def attribution_metadata(lake: Lake, result: DataDrivenResult) -> dict[str, Any]:
     """Revenue by channel, rule models and data-driven models side by side, for the biggest currency."""
-    from blotout_orchestration.analytics.warehouse import connect_published
+    from blotout_orchestration.analytics.reports import open_reports
 
-    with connect_published(lake.settings) as connection:
-        rows = connection.execute(
-            "select currency, model, channel, sum(attributed_revenue) from attribution_report"
-            " group by all order by all"
-        ).fetchall()
+    with open_reports(lake.settings) as reports:
+        rows = list(
+            reports.rows(
+                "select currency, model, channel, sum(attributed_revenue) from attribution_report"
+                " group by currency, model, channel order by currency, model, channel"
+            )
+        )
     sums: dict[str, float] = {}
     for currency, _, _, amount in rows:
         sums[currency] = sums.get(currency, 0.0) + float(amount)

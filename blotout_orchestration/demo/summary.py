@@ -1,7 +1,7 @@
-"""What a lake and its published warehouse hold, in the dozen figures that tell whether all went well.
+"""What a lake and its reports hold, in the dozen figures that tell whether all went well.
 
 Belongs here: counting and showing. The figures come from the ledger of hours, the lake's tables and the
-published warehouse, not from the demo store: it works on any deployment.
+reports, not from the demo store: it works on any deployment.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
-from blotout_orchestration.analytics.warehouse import connect_published
+from blotout_orchestration.analytics.reports import open_reports
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.events.contract import CORE_EVENTS, EVENT_HOURS
 from blotout_orchestration.id_graph.contract import ID_GRAPH
@@ -79,14 +78,15 @@ def _lake_figures(settings: Settings) -> Summary:
 
 
 def _warehouse_figures(settings: Settings) -> Summary:
-    with connect_published(settings) as connection:
-        collided = _one(connection, "select count(*) from duplicate_events where is_collision")
-        sessions = _one(connection, "select count(*) from sessions where not is_bot")
-        orders = _one(connection, "select count(*) from conversions where not is_bot")
-        revenue = _one(connection, "select coalesce(sum(revenue), 0) from conversions where not is_bot")
+    with open_reports(settings) as reports:
+        (collided,) = reports.row("select count(*) from duplicate_events where is_collision")
+        (sessions,) = reports.row("select count(*) from sessions where not is_bot")
+        orders, revenue = reports.row(
+            "select count(*), coalesce(sum(revenue), 0) from conversions where not is_bot"
+        )
         credit = "select coalesce(sum(attributed_revenue), 0) from attribution where model = 'last_touch'"
-        attributed = _one(connection, credit)
-        without = _one(connection, f"{credit} and touch_number = 0")
+        (attributed,) = reports.row(credit)
+        (without,) = reports.row(f"{credit} and touch_number = 0")
     return {
         "events_collided": int(collided),
         "sessions": int(sessions),
@@ -97,24 +97,22 @@ def _warehouse_figures(settings: Settings) -> Summary:
     }
 
 
-def _one(connection: Any, query: str) -> Any:
-    return connection.execute(query).fetchone()[0]
-
-
-def _seconds(settings: Settings, started_at: datetime | None) -> float:
-    """From the given start to now; else from the first processed hour to the published warehouse."""
+def _seconds(settings: Settings, started_at: datetime | None) -> Summary:
+    """From the given start to now; else from the first processed hour to the published warehouse, if any."""
     if started_at is not None:
-        return round((datetime.now(UTC) - started_at).total_seconds(), 1)
+        return {"seconds": round((datetime.now(UTC) - started_at).total_seconds(), 1)}
     times = Lake(settings).read(EVENT_HOURS, columns=("processed_at",)).column("processed_at").to_pylist()
     published = Path(settings.published_path)
     if not times or not published.exists():
-        return 0.0
+        return {}
     ended = datetime.fromtimestamp(published.stat().st_mtime, UTC)
-    return round(max(0.0, float((ended - min(times)).total_seconds())), 1)
+    return {"seconds": round(max(0.0, float((ended - min(times)).total_seconds())), 1)}
 
 
 def summarise(settings: Settings, started_at: datetime | None = None) -> Summary:
     """The figures of a deployment by name; `seconds` run from `started_at`, if given.
+
+    Without it they end when the warehouse was published; where nothing is published they are left out.
 
     Raises `UnbalancedSummaryError` when input is not good + bad + duplicates or credit is not revenue, and
     WarehouseError when nothing was published yet.
@@ -131,7 +129,7 @@ def summarise(settings: Settings, started_at: datetime | None = None) -> Summary
             f"revenue is {figures['revenue']}, its last-touch credit {figures['attributed_revenue']}; "
             f"run the job attribution again"
         )
-    return figures | {"seconds": _seconds(settings, started_at)}
+    return figures | _seconds(settings, started_at)
 
 
 def summary_table(figures: Mapping[str, int | float], title: str = "What was made") -> Table:
