@@ -15,6 +15,7 @@ import pyarrow as pa
 from blotout_orchestration.events.channels import channel_of, parse_referrer
 from blotout_orchestration.events.contract import CORE_EVENTS, PROCESSOR_VERSION
 from blotout_orchestration.events.countries import country_of_address, named_country
+from blotout_orchestration.events.device_sql import ANDROID, DEVICE_COLUMNS, IOS
 from blotout_orchestration.events.urls import CLICK_IDS, UTM, Page, parse_page, parse_search
 from blotout_orchestration.events.user_agents import Device, parse_user_agent
 
@@ -53,7 +54,7 @@ _LOCATED = """
     from chosen left join pages on chosen.page_url = pages.key_page_url
 """
 _ENRICHED = f"""
-    select located.* exclude (user_id_in_body), agents.*, landings.*, nations.country,
+    select located.* exclude (user_id_in_body), {DEVICE_COLUMNS}, landings.*, nations.country,
       '{PROCESSOR_VERSION}' as processor_version,
       coalesce(user_id_in_body, trends_user_id, edgetag_user_id) as user_id,
       -- Browsers send the text `null` as the origin that they hide.
@@ -62,11 +63,11 @@ _ENRICHED = f"""
       -- EdgeTag keeps the click ids of earlier landings: good for identity, no evidence for the channel.
       coalesce(landed_gclid, stored_gclid) as search_gclid,
       coalesce(landed_fbclid, stored_fbclid) as search_fbclid,
-      lower(concat_ws(' ', os_name, os)) as systems,
+      lower(concat_ws(' ', os_name, agents.os)) as systems,
       case when page_host is not null or origin is not null then 'web'
-        when contains(systems, 'android') or platform_code = 11 then 'android'
+        when contains(systems, 'android') or platform_code in {ANDROID} then 'android'
         when contains(systems, 'ios') or contains(systems, 'iphone') or contains(systems, 'ipados')
-          or platform_code in (14, 15) then 'ios'
+          or platform_code in {IOS} then 'ios'
         else 'other' end as platform
     from located
     left join agents on user_agent is not distinct from key_user_agent

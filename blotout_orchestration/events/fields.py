@@ -32,10 +32,12 @@ HEADERS = (
 )
 META_KEYS = (
     "sdkv", "tz_offset", "user_id_created", "plf", "osn", "appn", "page_title", "referrer", "search",
-    "user_agent",
+    "user_agent", "osv", "dmft", "dm", "bnme", "appv",
 )  # fmt: skip
+"""Keys of `meta` that have columns. `appv` is the browser's version beside `bnme`, else the app's, without one."""
+META = dict.fromkeys(META_KEYS, "VARCHAR")
 BODY = {
-    "meta": dict.fromkeys(META_KEYS, "VARCHAR"),
+    "meta": "JSON",
     "events": ["JSON"],
     "geo": {"couc": "VARCHAR"},
     "pageUrl": "VARCHAR",
@@ -91,7 +93,7 @@ class Field:
 
 ENVELOPE: dict[str, Field] = {
     "sent_event_id": Field("text", "coalesce(e.mid, b.eventId)", (("event", "mid"), ("event", "eventId"))),
-    "sdk_version": Field("text", "b.meta.sdkv", (("document", "meta.sdkv"),)),
+    "sdk_version": Field("text", "m.sdkv", (("document", "meta.sdkv"),)),
     "event_name": Field(
         "text",
         "coalesce(e.evn, b.eventName, case when is_edgetag then action end)",
@@ -99,31 +101,36 @@ ENVELOPE: dict[str, Field] = {
     ),
     "event_code": Field("int", "e.evcs"),
     "sdk_type": Field("text", "e.type", (("event", "type"),)),
-    "timezone_offset_minutes": Field("int", "b.meta.tz_offset"),
+    "timezone_offset_minutes": Field("int", "m.tz_offset"),
     "session_id": Field(
         "text",
         "coalesce(e.session_id, p.session_id)",
         (("event", "session_id"), ("event", "properties.session_id")),
     ),
     "user_id_in_body": Field("text", "e.userid", (("event", "userid"),)),
-    "user_id_created": Field("epoch", "b.meta.user_id_created"),
-    "app_name": Field("text", "b.meta.appn", (("document", "meta.appn"),)),
-    "os_name": Field("text", "b.meta.osn", (("document", "meta.osn"),)),
-    "platform_code": Field("int", "b.meta.plf"),
+    "user_id_created": Field("epoch", "m.user_id_created"),
+    "app_name": Field("text", "m.appn", (("document", "meta.appn"),)),
+    "os_name": Field("text", "m.osn", (("document", "meta.osn"),)),
+    "platform_code": Field("int", "m.plf"),
+    "sent_os_version": Field("text", "m.osv", (("document", "meta.osv"),)),
+    "sent_device_brand": Field("text", "m.dmft", (("document", "meta.dmft"),)),
+    "sent_device_model": Field("text", "m.dm", (("document", "meta.dm"),)),
+    "sent_browser": Field("text", "m.bnme", (("document", "meta.bnme"),)),
+    "sent_version": Field("text", "m.appv", (("document", "meta.appv"),)),
     "page_url": Field("text", "coalesce(e.scrn, b.pageUrl)", (("event", "scrn"), ("event", "pageUrl"))),
     "page_title": Field(
         "text",
-        "coalesce(b.meta.page_title, b.pageTitle)",
+        "coalesce(m.page_title, b.pageTitle)",
         (("document", "meta.page_title"), ("document", "pageTitle")),
     ),
     "referrer_url": Field(
         "text",
-        "coalesce(b.meta.referrer, b.referrer, p.referrer)",
+        "coalesce(m.referrer, b.referrer, p.referrer)",
         (("document", "meta.referrer"), ("document", "referrer"), ("event", "properties.referrer")),
     ),
     "user_agent_in_body": Field(
         "text",
-        "coalesce(b.meta.user_agent, b.userAgent)",
+        "coalesce(m.user_agent, b.userAgent)",
         (("document", "meta.user_agent"), ("document", "userAgent")),
     ),
     "screen_width": Field("pixels", "coalesce(e.screen.width, p.screen.width)"),

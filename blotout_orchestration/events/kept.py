@@ -37,7 +37,9 @@ def kept_rows(lake: Lake, batch: list[HourFiles]) -> KeptRows:
     connection = connect()
     counts = figures(connection, core, bad)
     connection.close()
-    return KeptRows(core.select(list(EVENT_KEYS)), counts)
+    # Once each: a run that was killed may have left an event twice, which must not count new ones twice.
+    once = core.group_by(list(EVENT_KEYS[:2]), use_threads=False).aggregate([("content_hash", "first")])
+    return KeptRows(once.rename_columns(list(EVENT_KEYS)), counts)
 
 
 def together(new: dict[str, Any], kept: dict[str, Any] | None) -> dict[str, Any]:

@@ -26,10 +26,13 @@ with requests as (
       when b.eventName is not null then 'tag'
       when b.key is not null and b.value is not null then 'user'
       when b.consentString is not null then 'consent'
-      when b.pageUrl is not null and b.data is not null then 'data' end as action
+      when b.pageUrl is not null and b.data is not null then 'data' end as action,
+    case when b.meta ^@ '{' then from_json(b.meta, /*meta*/) end as m
   from bodies
 ), listed as (
   select *,
+    case when b.meta ^@ '{' then nullif(json_merge_patch(b.meta,
+      case when m.bnme is null then /*remove_meta_of_app*/ else /*remove_meta*/ end), '{}') end as unknown_meta,
     case when len(b.events) > 0 or (b.events is null and action is not null and ltrim(document) ^@ '{' and json_valid(document)) then null
       when document is null or not json_valid(document) then
         case when body is null then 'invalid_json'
@@ -42,6 +45,9 @@ with requests as (
   from formats
 ), prepared as (
   select * exclude (b, line), struct_pack(/*body_without_events*/) as b,
+    case when unknown_meta is not null then to_json(map_from_entries(list_transform(
+      list_distinct(json_keys(unknown_meta)), lambda k: {'key': 'meta_' || k, 'value': json_extract(unknown_meta,
+        '/' || replace(replace(k, '~', '~0'), '/', '~1'))}))) end as rest_of_meta,
     case when line_reason is not null then line end as line,
     case when line_reason is not null then [cast(null as json)]
       when action is null then b.events
@@ -160,7 +166,7 @@ select arrival_hour, received_at, landing_file, landing_line, cast(landing_index
   event_datetime,
   event_datetime > received_at + interval 2 days or event_datetime < received_at - interval 30 days
     as is_clock_skewed,
-  nullif(coalesce(b.meta.search, b.search), '') as search_text,
+  nullif(coalesce(m.search, b.search), '') as search_text,
   headers."User-Agent" as user_agent_in_headers,
   headers."Origin" as origin,
   case when headers."Cookie" is not null then
@@ -175,7 +181,9 @@ select arrival_hour, received_at, landing_file, landing_line, cast(landing_index
     cast(b.storage.edgeTag.consent as varchar)) end as consent,
   case when is_edgetag then b.storage.data.googleAdsClicks.gclid end as stored_gclid,
   case when is_edgetag then b.storage.data.facebook.fbclid end as stored_fbclid,
-  rest_of_data as additional_data,
+  case when rest_of_meta is null then rest_of_data
+    when rest_of_data is null then rest_of_meta
+    else json_merge_patch(rest_of_data, rest_of_meta) end as additional_data,
   case when is_encrypted then cast(sent_data as varchar) end as encrypted_data,
   case when has_conflict then cast(to_json(map_from_entries(list_filter([
     case when text_received_at is not null and own_received_at is null

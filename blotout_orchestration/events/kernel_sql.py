@@ -16,6 +16,7 @@ from blotout_orchestration.events.fields import (
     EVENT,
     GROUPS,
     HEADERS,
+    META,
     PROPERTIES,
     REQUEST,
     ZEROS,
@@ -32,6 +33,11 @@ _CONTRACT_NAMES = {
     "app_name": "application_name",
     "os_name": "platform",
     "platform_code": "platform",
+    "sent_os_version": "os_version",
+    "sent_device_brand": "device_brand",
+    "sent_device_model": "device_model",
+    "sent_browser": "browser",
+    "sent_version": "browser_version",
 }
 """What `type_conflicts` calls columns that the enrichment turns into columns of the contract."""
 LATEST_MS = 7_258_118_400_000
@@ -213,6 +219,9 @@ def kernel_sql(raw: bool = True) -> str:
     parts = {
         "request": structure({**REQUEST, "headers": dict.fromkeys(HEADERS, "VARCHAR")}),
         "body": structure(BODY),
+        "meta": structure(META),
+        "remove_meta": _removal(list(META)),
+        "remove_meta_of_app": _removal([key for key in META if key != "appv"]),
         "event": structure(EVENT),
         "properties": structure(PROPERTIES),
         "header_variants": f"[{variants}]",

@@ -9,7 +9,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-_TABLET = re.compile(r"iPad|Tablet|PlayBook|Silk(?!.*Mobile)|Kindle|Android(?!.*Mobile)", re.IGNORECASE)
+_TABLET = re.compile(
+    r"iPad|Tablet|PlayBook|Silk(?!.*Mobile)|Kindle|^Mozilla/.*Android(?!.*Mobile)", re.IGNORECASE
+)
 _MOBILE = re.compile(r"Mobi|iPhone|iPod|Android|Windows Phone|BlackBerry", re.IGNORECASE)
 _TV = re.compile(r"\bTV\b|SmartTV|SMART-TV|AppleTV|HbbTV|BRAVIA|Roku|CrKey|AFT[A-Z]", re.IGNORECASE)
 _ROBOT = re.compile(
@@ -45,7 +47,8 @@ def parse_user_agent(text: str | None) -> Device:
         return Device()
     from ua_parser import parse
 
-    text = text[:LONGEST]
+    # Android's SDK sends its web view's user agent, two underscores, and the system's.
+    text = text.partition("__Dalvik")[0][:LONGEST]
     result = parse(text)
     browser, system, device = result.user_agent, result.os, result.device
     is_bot = bool((device and device.family == "Spider") or _ROBOT.search(text))

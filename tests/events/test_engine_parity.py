@@ -71,6 +71,22 @@ def _fill(lake: Lake, real_data: Path) -> None:
     lines = [line.replace("\n", " ") for line in _fuzzed(real_data)]
     for number in range(6):
         put(lake, lines[number::6], name="fuzzed.jsonl.gz", hour=HOUR + timedelta(hours=30 * number))
+    app = {
+        "plf": 50,
+        "osn": "R",
+        "osv": "11",
+        "dmft": "samsung",
+        "dm": "SM-G991B",
+        "appv": "3.2",
+        "vpn": False,
+    }
+    agents = [
+        {},
+        {"User-Agent": "okhttp/4.5.0"},
+        {"User-Agent": "Dalvik/2.1.0 (Linux; U; Android 11; SM-G991B)"},
+    ]
+    apps = [request(batch(event(f"app-{number}"), **app), headers=sent) for number, sent in enumerate(agents)]
+    put(lake, apps, name="apps.jsonl.gz")
     good = request(batch(event("same"), event("other"), None))
     collision = request(batch(event("same", evn="changed")))
     put(lake, [good, collision, good], name="collisions.jsonl.gz")

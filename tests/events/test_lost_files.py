@@ -11,7 +11,7 @@ import pytest
 from blotout_orchestration.events import batches, kernel_sql, processing, replay
 from blotout_orchestration.events.automation import missing_hours
 from blotout_orchestration.events.checks import unaccounted_hours
-from blotout_orchestration.events.contract import BAD_EVENTS, EVENT_HOURS, HOURS_LEDGER
+from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT_HOURS, HOURS_LEDGER
 from blotout_orchestration.events.ledger import read_ledger
 from blotout_orchestration.events.processing import flatten_hours, pending_hours
 from blotout_orchestration.events.replay import replay_bad
@@ -200,6 +200,17 @@ def test_rows_of_a_file_that_went_before_the_ledger_was_written_stay(
     flatten_pending(lake)
     assert ids(lake) == ["a", "b"]
     assert counts(lake) == (2, 2, 0, 0)
+
+
+def test_an_event_that_a_killed_run_left_twice_does_not_count_new_ones_twice(lake: Lake) -> None:
+    path = land(lake, "a", "a")
+    flatten_pending(lake)
+    lake.append(CORE_EVENTS, lake.read(CORE_EVENTS), {})
+    path.unlink()
+    land(lake, "c", "a", "c")
+    [result] = flatten_pending(lake)
+    assert ids(lake) == ["a", "a", "c"]
+    assert (result.events_in, result.events_good, result.events_duplicate) == (4, 3, 1)
 
 
 def test_a_lost_file_that_comes_back_changes_nothing(lake: Lake) -> None:
