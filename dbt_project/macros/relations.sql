@@ -10,7 +10,23 @@
 
 {% macro source() %}
     {%- set relation = builtins.source(*varargs) -%}
-    {%- do return(relation.include(database=false) if target.type == 'duckdb' else relation) -%}
+    {%- if target.type == 'duckdb' -%}{%- do return(relation.include(database=false)) -%}{%- endif -%}
+    {%- do return(adapter.dispatch('lake_relation', 'blotout')(relation, varargs[1])) -%}
+{% endmacro %}
+
+{# Athena reads timestamps with a zone from the lake, and makes no table and no view that has one: they are taken
+   in as UTC without it. A source has no timestamps that are not in sources.yml. #}
+{% macro default__lake_relation(relation, name) %}{% do return(relation) %}{% endmacro %}
+{% macro athena__lake_relation(relation, name) %}
+    {%- set columns = [] -%}
+    {%- for node in (graph.sources.values() if execute else []) if node.name == name -%}
+        {%- for column in node.columns.values() -%}
+            {%- set bare = '"' ~ column.name ~ '"' -%}
+            {%- set taken = "cast(" ~ bare ~ " at time zone 'UTC' as " ~ timestamp_type() ~ ") as " ~ bare -%}
+            {%- do columns.append(taken if column.data_type == 'timestamptz' else bare) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- do return('(select ' ~ columns | join(', ') ~ ' from ' ~ relation ~ ')' if columns else relation) -%}
 {% endmacro %}
 
 {# What an earlier run left in a model's table, or none. Not a ref: the model may come later in the graph. #}

@@ -12,10 +12,11 @@ that the distance of two buckets is a subtraction. Weeks begin on var `retention
 {{ return(days.index(first)) }}
 {% endmacro %}
 
-{# Date in the calendar of a time zone; `time_zone` is a SQL expression of an IANA name. #}
-{% macro local_date(moment, time_zone) -%}
-cast({{ moment }} at time zone {{ time_zone }} as date)
-{%- endmacro %}
+{# Date in the calendar of a time zone; `time_zone` is a SQL expression of an IANA name, which Trino's
+`at time zone` does not take. #}
+{% macro local_date(moment, time_zone) %}{{ return(adapter.dispatch('local_date', 'blotout')(moment, time_zone)) }}{% endmacro %}
+{% macro duckdb__local_date(moment, time_zone) %}cast({{ moment }} at time zone {{ time_zone }} as date){% endmacro %}
+{% macro default__local_date(moment, time_zone) %}cast(at_timezone({{ moment }}, {{ time_zone }}) as date){% endmacro %}
 
 {% macro period_start(granularity, day) -%}
 {%- set shift = week_shift() -%}
