@@ -138,12 +138,15 @@ def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: s
         pool=WAREHOUSE_POOL,
     )
     def layer(context: AssetExecutionContext, config: DbtConfig) -> Iterator[Any]:
+        from blotout_orchestration.analytics.sources import ensure_sources
         from blotout_orchestration.analytics.warehouse import prepare_sources
 
         full_refresh, embedded = config.full_refresh, lake.settings.warehouse == "duckdb"
         if embedded:
             prepared = prepare_sources(lake, full_refresh=config.full_refresh)
             full_refresh |= select == JOB_SELECTORS[UNIFIED] and prepared.full_refresh
+        else:
+            ensure_sources(lake)
         target = new_target_folder(lake.settings, context.run_id, name, manifest)
         layer_name = UNIFIED if select == JOB_SELECTORS[UNIFIED] else "reports"
         published = (

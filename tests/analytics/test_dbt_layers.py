@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from dagster import materialize
 
 from blotout_orchestration.analytics import assets
 from blotout_orchestration.analytics.dbt_project import ensure_manifest
+from blotout_orchestration.analytics.source_columns import SOURCES
+from blotout_orchestration.events.contract import EVENT_HOURS
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.settings import Settings
 
@@ -46,3 +50,17 @@ def test_a_warehouse_elsewhere_is_built_without_the_embedded_file(remote: Settin
     assert RemoteDbt.asked == [("trino", ("build",))]
     assert not Path(remote.warehouse_path).exists()
     assert not Path(remote.published_path).exists()
+
+
+def test_a_warehouse_elsewhere_finds_every_source_and_the_rows_that_some_have(remote: Settings) -> None:
+    lake = Lake(remote)
+    hour = datetime(2026, 3, 1, tzinfo=UTC)
+    lake.append(
+        EVENT_HOURS, pa.Table.from_pylist([{"arrival_hour": hour}], schema=EVENT_HOURS.arrow_schema), {}
+    )
+    layers = assets.dbt_layers(lake, ensure_manifest(remote))
+    for _ in range(2):
+        assert materialize([layers[0]], selection="view_users").success
+        assert {
+            spec.name: lake.read(spec).num_rows for spec in SOURCES.values() if lake.exists(spec.name)
+        } == {spec.name: int(spec is EVENT_HOURS) for spec in SOURCES.values()}
