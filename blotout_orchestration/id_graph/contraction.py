@@ -46,9 +46,8 @@ def touch(space: Workspace, rules: Rules, *, new_rules: bool) -> None:
             select group_no from touched join node_groups using (n)
             semi join dirty on {same_node("touched", "dirty")}"""
     )
-    if rules.can_cut:
-        find_suspects(space, _GROUP_COUNTS, rules)
-        connection.execute("insert into long_way select key from suspects")
+    find_suspects(space, _GROUP_COUNTS, rules)
+    connection.execute("insert into long_way select key from suspects")
     connection.execute(
         """create or replace temporary table grouped as
            select n, group_no, group_no not in (select group_no from long_way) as short from node_groups"""
@@ -111,18 +110,24 @@ def _groups(space: Workspace) -> pa.Table:
 _GROUP_COUNTS = """
     with held as (
         select group_no, id_type, provider, count(*) as ids, 0 as links,
-               bool_and(global_user_id = graph.component_id) as plain
+               bool_and(global_user_id = graph.component_id) as plain,
+               min({'first_seen': first_seen, 'id': id}) filter (is_canonical) as oldest
         from graph join component_groups using (component_id) group by all
     ),
     seen as (
         select group_no, id_type, provider, count(*) filter (component_id is null) as ids,
-               max(coalesce(held_links, 0) + links) as links, true as plain
+               max(coalesce(held_links, 0) + links) as links, true as plain,
+               min({'first_seen': least(first_seen, held_first_seen), 'id': id}) as oldest
         from touched join node_groups using (n) group by all
     )
-    select group_no as key, id_type, provider, sum(ids) as ids, max(links) as links, bool_and(plain) as plain
+    select group_no as key, id_type, provider, sum(ids) as ids, max(links) as links, bool_and(plain) as plain,
+           min(oldest) as oldest
     from (from held union all from seen) group by all
 """
-"""Counts of groups for `find_suspects`; only the ids seen now can have more links than they had."""
+"""Counts of groups for `find_suspects`, and the oldest id of each kind in them, for their global_user_id.
+
+Only the ids seen now can have more links than they had: `held` need not look at links.
+"""
 
 
 def contract(space: Workspace) -> None:
@@ -148,18 +153,10 @@ def contract(space: Workspace) -> None:
 
 _CANONICAL = f"""
     create or replace temporary table group_canonical as
-    with candidates as (
-        select group_no, least(first_seen, coalesce(held_first_seen, first_seen)) as first_seen,
-               id_type, provider, id
-        from touched join grouped using (n) where short
-        union all
-        select group_no, first_seen, id_type, provider, id
-        from (from graph where is_canonical) join component_groups using (component_id)
-        where group_no not in (select group_no from long_way)
-    ),
-    oldest as (
-        select distinct on (group_no) * from candidates
-        order by group_no, first_seen, id_type, coalesce(provider, ''), id
+    with oldest as (
+        select distinct on (key) key as group_no, oldest.first_seen, id_type, provider, oldest.id
+        from counts where oldest is not null and key not in (select group_no from long_way)
+        order by key, oldest.first_seen, id_type, coalesce(provider, ''), oldest.id
     )
     select *, {GLOBAL_ID_SQL.format(type="id_type", provider="provider", id="id")} as global_user_id from oldest
 """

@@ -214,12 +214,6 @@ class Rules(BaseModel):
         return self.limits.get(id_type)
 
     @property
-    def can_cut(self) -> bool:
-        """Whether any rule can keep connected ids apart."""
-        figures = [*self.limits.values(), *self.map_id_limits.values(), *self.maximum_links.values()]
-        return any(figure is not None for figure in [*figures, self.maximum_ids_per_person])
-
-    @property
     def extraction_hash(self) -> str:
         """Changes when the same input would give different edges."""
         names = {"junk_values", "junk_patterns", "junk_email_local_parts", "junk_email_domains"}
