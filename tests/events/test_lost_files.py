@@ -3,56 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from blotout_orchestration.events import batches, kernel_sql, processing, replay
+from blotout_orchestration.events import batches, processing
 from blotout_orchestration.events.automation import missing_hours
-from blotout_orchestration.events.checks import unaccounted_hours
-from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT_HOURS, HOURS_LEDGER
+from blotout_orchestration.events.contract import CORE_EVENTS, HOURS_LEDGER
 from blotout_orchestration.events.ledger import read_ledger
 from blotout_orchestration.events.processing import flatten_hours, pending_hours
-from blotout_orchestration.events.replay import replay_bad
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import list_landed
 
+from .hour_files import counts, forget_files, ids, land, ledger_row
 from .sdk_requests import HOUR, bad_rows, batch, core_rows, event, flatten_pending, put, request
-
-
-def land(lake: Lake, name: str, *mids: str, lines: tuple[str, ...] = (), **changes: Any) -> Path:
-    """A landed file of the hour with one request of these events, and more lines."""
-    requests = [request(batch(*(event(mid, **changes) for mid in mids)))] if mids else []
-    return put(lake, [*requests, *lines], name=f"{name}.jsonl.gz")
-
-
-def ids(lake: Lake) -> list[str]:
-    return sorted(row["event_id"] for row in core_rows(lake))
-
-
-def ledger_row(lake: Lake) -> dict[str, Any]:
-    [row] = lake.read(EVENT_HOURS).to_pylist()
-    return dict(row)
-
-
-def counts(lake: Lake) -> tuple[int, ...]:
-    """In, good, bad, duplicate of the hour, which must add up and agree with the tables."""
-    row = ledger_row(lake)
-    found = tuple(int(row[f"events_{name}"]) for name in ("in", "good", "bad", "duplicate"))
-    assert found[0] == sum(found[1:])
-    assert found[1:3] == (len(core_rows(lake)), len(bad_rows(lake)))
-    assert unaccounted_hours(lake) == []
-    return found
-
-
-def forget_files(lake: Lake) -> None:
-    """Make the ledger that of a version which did not note the files of its hours."""
-    identifier = f"{lake.namespace}.{EVENT_HOURS.name}"
-    rows = lake.read(EVENT_HOURS).select(EVENT_HOURS.arrow_schema.names)
-    lake.catalog.drop_table(identifier)
-    lake.append(EVENT_HOURS, rows, {})
-    assert "landed_files" not in lake.catalog.load_table(identifier).schema().column_names
 
 
 @pytest.fixture(params=["noted", "older version"])
@@ -278,53 +242,3 @@ def test_an_older_ledger_becomes_one_that_notes_files(lake: Lake) -> None:
     sizes = {file.path: file.size for file in list_landed(lake.layer("landing"))[HOUR]}
     assert row["landed_files"] == str(sizes).replace("'", '"').replace(" ", "")
     assert set(row) == set(HOURS_LEDGER.arrow_schema.names)
-
-
-def _refused(lake: Lake, patch: pytest.MonkeyPatch) -> Path:
-    """An hour of two files in which a defect, since then mended, refused all events; one file is gone."""
-    kernel_sql.kernel_sql.cache_clear()
-    with patch.context() as defect:
-        defect.setattr(kernel_sql, "LATEST_MS", 1_000_000)
-        path = land(lake, "a", "a")
-        land(lake, "b", "b")
-        flatten_pending(lake)
-    kernel_sql.kernel_sql.cache_clear()
-    assert len(bad_rows(lake)) == 2
-    path.unlink()
-    return land(lake, "c", "c")
-
-
-def test_bad_events_of_an_hour_that_lost_and_gained_files_are_replayed_from_their_raw_text(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _refused(lake, monkeypatch)
-    report = replay_bad(lake, dry_run=False)
-    assert (report.hours_from_landing, report.hours_from_raw, report.recovered) == ([], [HOUR], 2)
-    assert ids(lake) == ["a", "b"]
-    assert pending_hours(lake) == [HOUR]
-    flatten_pending(lake)
-    assert ids(lake) == ["a", "b", "c"]
-    assert counts(lake) == (3, 3, 0, 0)
-
-
-def test_a_killed_replay_is_ended_before_new_files_are_added(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _refused(lake, monkeypatch)
-    replace = Lake.replace
-
-    def killed(self: Lake, spec: Any, *arguments: Any) -> None:
-        if spec is BAD_EVENTS:
-            raise KeyboardInterrupt
-        replace(self, spec, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "replace", killed)
-        with pytest.raises(KeyboardInterrupt):
-            replay_bad(lake, dry_run=False)
-    assert len(bad_rows(lake)) == 2
-    assert replay.replayable_hours(lake, HOUR, HOUR) == [HOUR]
-    assert pending_hours(lake) == [HOUR]
-    flatten_pending(lake)
-    assert ids(lake) == ["a", "b", "c"]
-    assert counts(lake) == (3, 3, 0, 0)
