@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -90,8 +90,8 @@ def flatten_tasks(landing: str, batches: Iterator[pa.RecordBatch]) -> Iterator[p
                 yield from shaped(chunk.bad)
 
 
-def run(spark: Any, plan: dict[str, Any]) -> dict[str, Any]:
-    """Flatten, de-duplicate, write; returns the manifest."""
+def run(spark: Any, plan: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+    """Flatten, de-duplicate, write; returns the manifest. `say` takes a line of progress."""
     from pyspark import StorageLevel
     from pyspark.sql import Window
     from pyspark.sql import functions as f
@@ -102,6 +102,8 @@ def run(spark: Any, plan: dict[str, Any]) -> dict[str, Any]:
 
     landing = plan["landing"]
     tasks = [(json.dumps(task),) for task in tasks_of(plan["hours"])]
+    files = sum(len(hour["files"]) for hour in plan["hours"])
+    say(f"Spark {spark.version} on {spark.sparkContext.master}: {files} files in {len(tasks)} tasks")
     frame = spark.createDataFrame(spark.sparkContext.parallelize(tasks, len(tasks)), "task string")
     rows = frame.mapInArrow(
         lambda batches: flatten_tasks(landing, batches), from_arrow_schema(output_schema())
@@ -130,7 +132,9 @@ def run(spark: Any, plan: dict[str, Any]) -> dict[str, Any]:
         row["hour"]: row["count"]
         for row in repeated.select(f.unix_seconds("arrival_hour").alias("hour"), "count").collect()
     }
-    return {"found": rows.count(), "duplicates": duplicates}
+    found = rows.count()
+    say(f"{found} events and lines read and written, {sum(duplicates.values())} repeated within their hour")
+    return {"found": found, "duplicates": duplicates}
 
 
 def _write(frame: Any, target: str) -> None:
@@ -156,6 +160,8 @@ def main() -> None:
     plan = read_json(parser.parse_args().plan)
     from pyspark.sql import SparkSession
 
+    from blotout_orchestration.platform.spark_jobs import job_reporter
+
     spark = (
         SparkSession.builder.appName("flatten_events")
         .config("spark.sql.session.timeZone", "UTC")
@@ -164,7 +170,8 @@ def main() -> None:
         .getOrCreate()
     )
     try:
-        manifest = run(spark, plan)
+        with job_reporter() as say:
+            manifest = run(spark, plan, say)
     finally:
         spark.stop()
     write_json(plan["manifest"], manifest)

@@ -6,7 +6,7 @@ Reads Parquet with the columns of id_edges and writes the same rows, with the co
 `part=0` to `part=N-1`: every component lies in one of them, whole. What the rules make of a component is told
 by the orchestrator, part by part. Large-star and small-star alternate until nothing changes (R. Kiveris et
 al., "Connected Components in MapReduce and Beyond", SoCC 2014). Each round is written to Parquet: the plan
-would grow without bound otherwise. Belongs here: this job only; it imports nothing of the package.
+would grow without bound otherwise. Belongs here: this job only; of the package it takes the way to report and nothing else.
 """
 
 from __future__ import annotations
@@ -128,6 +128,9 @@ def main() -> None:
     parser.add_argument("--work", required=True, help="folder for the rounds; may be deleted afterwards")
     parser.add_argument("--parts", required=True, type=int, help="number of parts, from 1")
     options = parser.parse_args()
+
+    from blotout_orchestration.platform.spark_jobs import job_reporter
+
     spark = (
         SparkSession.builder.appName("id_stitching")
         .config("spark.sql.session.timeZone", "UTC")
@@ -135,7 +138,8 @@ def main() -> None:
         .getOrCreate()
     )
     try:
-        stitch(spark, options.edges, options.output, options.work, options.parts)
+        with job_reporter() as say:
+            stitch(spark, options.edges, options.output, options.work, options.parts, say)
     finally:
         spark.stop()
 

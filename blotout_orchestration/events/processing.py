@@ -166,7 +166,7 @@ def _flatten_batch(
         began, started = datetime.now(UTC), time.monotonic()
         attempt = uuid.uuid4().hex
         kept = kept_rows(lake, batch)
-        rows = _rows(lake, batch, kept.keys, engine, attempt, say)
+        rows = _rows(lake, batch, kept.keys, engine, attempt)
         results = _results(batch, rows, kept, engine, time.monotonic() - started)
         commit_rows(lake, batch, rows, attempt, run_id)
         if not overtaken(lake, batch, attempt, began):
@@ -186,12 +186,12 @@ def _flatten_batch(
 
 
 def _rows(
-    lake: Lake, batch: list[HourFiles], kept: pa.Table | None, engine: Engine, attempt: str, say: Progress
+    lake: Lake, batch: list[HourFiles], kept: pa.Table | None, engine: Engine, attempt: str
 ) -> HourRows:
     if engine == "spark":
         from blotout_orchestration.events import spark_engine
 
-        return spark_engine.flatten_batch(lake, batch, attempt, say, kept)
+        return spark_engine.flatten_batch(lake, batch, attempt, kept)
     from blotout_orchestration.events import duckdb_engine
 
     target = f"{lake.ensure(CORE_EVENTS).location()}/data/{attempt}"

@@ -7,10 +7,7 @@ the files; what a killed attempt leaves there is swept with the other unreferenc
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,43 +22,21 @@ from blotout_orchestration.events.deduplication import figures
 from blotout_orchestration.events.kernel import connect
 from blotout_orchestration.lake import Lake, TableSpec
 from blotout_orchestration.lake.layers import filesystem
+from blotout_orchestration.platform.spark_jobs import submit, submit_command
 
 JOB = Path(__file__).resolve().parents[2] / "spark" / "flatten_events.py"
-_KEPT_LINES = 400
-
-
-class SparkJobError(Exception):
-    """The Spark job failed; the message is its first line that names an error."""
-
-
-def submit_command(master: str, plan: str, *, job: Path = JOB, python: str = sys.executable) -> list[str]:
-    """The spark-submit command line for a plan, with the Spark of the installed pyspark package."""
-    import pyspark
-
-    settings = {
-        "spark.pyspark.python": python,
-        "spark.pyspark.driver.python": python,
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.driver.memory": "2g",
-        "spark.sql.shuffle.partitions": "16",
-    }
-    command = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit"), "--master", master]
-    for name, value in settings.items():
-        command += ["--conf", f"{name}={value}"]
-    return [*command, str(job), "--plan", plan]
 
 
 def flatten_batch(
     lake: Lake,
     hours: list[HourFiles],
     attempt: str,
-    progress: Callable[[str], None],
     kept: pa.Table | None = None,
 ) -> HourRows:
     """Run the job for the hours; the rows stay in files that are ready to be committed.
 
-    `kept` are the events (`EVENT_KEYS`) that stay in these hours beside the new rows. Raises `SparkJobError` with the first error of the log when the job fails.
+    `kept` are the events (`EVENT_KEYS`) that stay in these hours beside the new rows. Raises `SparkJobError`
+    with the first error of the log when the job fails.
     """
     work = f"{lake.layer('emr')}/flatten_events/{attempt}"
     targets = {
@@ -85,33 +60,12 @@ def flatten_batch(
             parquet.write_table(kept, f"{folder}/kept.parquet", filesystem=store)
         with store.open_output_stream(f"{folder}/plan.json") as stream:
             stream.write(json.dumps(plan).encode())
-        submit(submit_command(lake.settings.spark_master, f"{work}/plan.json"), progress)
+        submit(submit_command(lake.settings.spark_master, JOB, ["--plan", f"{work}/plan.json"]))
         with store.open_input_stream(f"{folder}/manifest.json") as stream:
             manifest = json.loads(stream.read())
     finally:
         store.delete_dir(folder)
     return _collect(targets, manifest)
-
-
-def submit(command: list[str], progress: Callable[[str], None]) -> None:
-    """Run spark-submit, pass its log on line by line; raises `SparkJobError` when it fails."""
-    log: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            text = line.rstrip()
-            log.append(text)
-            del log[:-_KEPT_LINES]
-            progress(text)
-    if process.returncode != 0:
-        raise SparkJobError(f"spark-submit ended with {process.returncode}: {first_error(log)}")
-
-
-def first_error(log: list[str]) -> str:
-    """The line of a Spark log that says what went wrong first."""
-    named = [line.strip() for line in log if "Error:" in line or "Exception:" in line]
-    refused = [line.strip() for line in log if " ERROR " in line]
-    return next(iter(named or refused or log[-1:]), "it wrote no log")
 
 
 def _collect(targets: dict[str, str], manifest: dict[str, Any]) -> HourRows:

@@ -7,7 +7,6 @@ at a time is in this process's memory. Belongs here: handing the evidence to the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ _STARTED = "%Y%m%dT%H%M%SZ"
 _ABANDONED = timedelta(days=2)
 
 
-def recompute_with_spark(space: Workspace, rules: Rules, progress: Callable[[str], None]) -> Recomputed:
+def recompute_with_spark(space: Workspace, rules: Rules) -> Recomputed:
     """What follows from all `evidence`, as `recompute` gives it.
 
     Raises `SparkJobError` when the job fails, or does not give back every edge.
@@ -48,7 +47,7 @@ def recompute_with_spark(space: Workspace, rules: Rules, progress: Callable[[str
         parts = -(-edges // EDGES_PER_PART)
         arguments = ["--edges", f"{work}/edges", "--output", f"{work}/parts", "--work", f"{work}/rounds"]
         command = submit_command(lake.settings.spark_master, JOB, [*arguments, "--parts", str(parts)])
-        submit(command, progress)
+        submit(command)
         return _collect(space, rules, store, f"{folder}/parts", edges)
     finally:
         store.delete_dir(folder)

@@ -102,7 +102,7 @@ def _stitch(
         space.show_edges(work.replaced, new_edges, may_be_held=may_be_held)
         progress(f"{new_edges.num_rows} edges in them")
         if work.everything:
-            touched = _everything(space, rules, progress)
+            touched = _everything(space, rules)
         else:
             touched = _touched(space, rules, work, may_be_held=may_be_held)
         progress(f"{touched} components touched")
@@ -115,7 +115,7 @@ def _stitch(
         return result
 
 
-def _everything(space: Workspace, rules: Rules, progress: Progress) -> int:
+def _everything(space: Workspace, rules: Rules) -> int:
     """Make `graph_old`, `graph_new`, `quarantine_old`, `quarantine_new`, `links`: all there is."""
     connection = space.connection
     connection.execute("create or replace temporary view graph_old as select * from graph")
@@ -126,7 +126,7 @@ def _everything(space: Workspace, rules: Rules, progress: Progress) -> int:
     if space.lake.settings.stitching_engine == "spark":
         from blotout_orchestration.id_graph.spark_engine import recompute_with_spark
 
-        found = recompute_with_spark(space, rules, progress)
+        found = recompute_with_spark(space, rules)
     else:
         found = recompute(connection, "evidence", rules)
     connection.register("graph_new", found.graph)

@@ -35,7 +35,7 @@ def checks_for(settings: Settings, env_file: Path = ENV_FILE) -> dict[str, Check
         "published warehouse": checks.published,
         "dagster": checks.dagster,
     }
-    if settings.events_engine == "spark":
+    if "spark" in (settings.events_engine, settings.stitching_engine):
         chosen["spark"] = checks.spark
         if settings.spark_master.startswith("spark://"):
             chosen["spark master"] = checks.spark_master

@@ -67,7 +67,7 @@ def ground(settings: Settings) -> Finding:
         wrong.append(f"the dbt adapter is missing; install blotout-orchestration[{settings.warehouse}]")
     if settings.catalog_uri == "glue" and not settings.lake_root.startswith("s3:"):
         wrong.append("CATALOG_URI=glue needs a lake in S3; set LAKE_LOCATION=s3://")
-    text = f"events by {settings.events_engine}, warehouse {settings.warehouse}, schema {settings.namespace}"
+    text = f"events by {settings.events_engine}, ids by {settings.stitching_engine}, warehouse {settings.warehouse}, schema {settings.namespace}"
     return Finding("wrong", "; ".join(wrong)) if wrong else Finding("ok", text)
 
 
@@ -219,7 +219,10 @@ def spark(_: Settings) -> Finding:
     package = find_spec("pyspark")
     locations = package.submodule_search_locations if package else None
     if not locations:
-        return Finding("wrong", "pyspark is not installed; install it, or set EVENTS_ENGINE=duckdb")
+        return Finding(
+            "wrong",
+            "pyspark is not installed; install it, or set EVENTS_ENGINE=duckdb and STITCHING_ENGINE=scipy",
+        )
     command = [str(Path(locations[0]) / "bin" / "spark-submit"), "--version"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     output = answer.stderr + answer.stdout

@@ -1,4 +1,4 @@
-"""spark-submit as a child process: its command line, its log passed on, the first error named.
+"""spark-submit as a child process: its command line, its log, the first error named; and what the job says.
 
 Belongs here: what every Spark job of ours needs to start. Does not belong here: what a job reads and writes.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _KEPT_LINES = 400
@@ -37,8 +38,11 @@ def submit_command(
     return [*command, str(job), *arguments]
 
 
-def submit(command: list[str], progress: Callable[[str], None]) -> None:
-    """Run spark-submit, pass its log on line by line; raises `SparkJobError` when it fails."""
+def submit(command: list[str]) -> None:
+    """Run spark-submit, its log on this process's stderr (Dagster keeps that as the step's compute log).
+
+    What the job says of itself goes the way of `job_reporter`. Raises `SparkJobError` when it fails.
+    """
     log: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
@@ -46,9 +50,24 @@ def submit(command: list[str], progress: Callable[[str], None]) -> None:
             text = line.rstrip()
             log.append(text)
             del log[:-_KEPT_LINES]
-            progress(text)
+            print(text, file=sys.stderr, flush=True)
     if process.returncode != 0:
         raise SparkJobError(f"spark-submit ended with {process.returncode}: {first_error(log)}")
+
+
+@contextmanager
+def job_reporter() -> Iterator[Callable[[str], None]]:
+    """Within a Spark job: how it tells its progress to the Dagster run that started it (Dagster Pipes).
+
+    A job that somebody else submitted tells its own log.
+    """
+    from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
+
+    if not PipesEnvVarParamsLoader().is_dagster_pipes_process():
+        yield print
+        return
+    with open_dagster_pipes() as pipes:
+        yield pipes.log.info
 
 
 def first_error(log: list[str]) -> str:

@@ -65,7 +65,7 @@ class GroundSettings(BaseModel):
     spark_master: fields.SparkMaster = setting(
         "Ground",
         "local[*]",
-        "Spark master; used when EVENTS_ENGINE is `spark`.",
+        "Spark master; used when EVENTS_ENGINE or STITCHING_ENGINE is `spark`.",
         "`local[N]`, `local[*]`, `spark://host:port`, `yarn` or `k8s://...`",
         "spark://spark-master:7077",
     )

@@ -150,7 +150,7 @@ def test_spark_is_asked_for_full_rebuilds_and_never_for_what_changed(
 ) -> None:
     asked: list[int] = []
 
-    def asked_for(space: Workspace, rules: Rules, progress: object) -> Recomputed:
+    def asked_for(space: Workspace, rules: Rules) -> Recomputed:
         found = recompute(space.connection, "evidence", rules)
         asked.append(found.components)
         return found
@@ -175,7 +175,7 @@ def test_a_graph_without_any_evidence_needs_no_job(tmp_path: Path) -> None:
 def test_edges_that_the_job_lost_are_noticed_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def loses_one(command: list[str], progress: object) -> None:
+    def loses_one(command: list[str]) -> None:
         edges, output = (Path(command[command.index(name) + 1]) for name in ("--edges", "--output"))
         (output / "part=0").mkdir(parents=True)
         pq.write_table(pq.read_table(edges).slice(1), output / "part=0" / "rows.parquet")
@@ -198,7 +198,7 @@ def test_what_a_killed_run_left_is_swept_once_no_run_can_need_it(
         left = root / f"{(now - timedelta(hours=hours)).strftime('%Y%m%dT%H%M%SZ')}-killed" / "edges"
         left.mkdir(parents=True)
         pq.write_table(pa.table({"id": ["u1"]}), left / "edges.parquet")
-    monkeypatch.setattr(spark_engine, "submit", lambda command, progress: None)
+    monkeypatch.setattr(spark_engine, "submit", lambda command: None)
     with pytest.raises(SparkJobError, match="gave back 0 of"):
         stitch(lake, rules=Rules(), run_id="test", sources=[MemorySource(content={"a": _random_edges(1)})])
     (kept,) = root.iterdir()
