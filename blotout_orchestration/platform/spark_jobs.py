@@ -63,7 +63,7 @@ def job_reporter() -> Iterator[Callable[[str], None]]:
     """
     from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
 
-    if not PipesEnvVarParamsLoader().is_dagster_pipes_process():
+    if not PipesEnvVarParamsLoader().is_dagster_pipes_process():  # type: ignore[no-untyped-call]
         yield print
         return
     with open_dagster_pipes() as pipes:
