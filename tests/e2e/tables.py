@@ -66,6 +66,18 @@ def differences(expected: Mapping[str, Rows], found: Mapping[str, Rows]) -> dict
     return told
 
 
+def people_in_use(lake: Lake) -> set[str]:
+    """Every global_user_id that the graph names now."""
+    return set(lake.read(ID_GRAPH, columns=("global_user_id",))["global_user_id"].to_pylist())
+
+
+def redirected(lake: Lake) -> set[str]:
+    """Every global_user_id that is no longer in use and has a redirect; each has one only."""
+    old = lake.read(ID_GRAPH_MERGES, columns=("old_global_user_id",))["old_global_user_id"].to_pylist()
+    assert len(old) == len(set(old)), "a retired global_user_id is redirected twice"
+    return set(old)
+
+
 def redirects_that_lead_astray(lake: Lake) -> list[object]:
     """Redirects that do not point to the person who holds the oldest id of the old one."""
     holders = {

@@ -20,7 +20,15 @@ from blotout_orchestration.events.landing import land
 from blotout_orchestration.id_graph.contract import ID_GRAPH_MERGES
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.settings import Settings
-from tests.e2e.tables import Rows, differences, lake_tables, redirects_that_lead_astray, warehouse_tables
+from tests.e2e.tables import (
+    Rows,
+    differences,
+    lake_tables,
+    people_in_use,
+    redirected,
+    redirects_that_lead_astray,
+    warehouse_tables,
+)
 
 KILLS = 10
 MAXIMUM_RUNS = 30
@@ -84,7 +92,7 @@ def portions(store: Path) -> list[list[Path]]:
 
 
 def all_tables(lake: Lake) -> dict[str, Rows]:
-    """All but the redirects: they tell which people had been seen on the way, which a kill may change."""
+    """All but the redirects: they tell which people were known on the way, which a kill changes."""
     found = {**warehouse_tables(lake.settings), **lake_tables(lake.settings)}
     del found[ID_GRAPH_MERGES.name]
     return found
@@ -108,14 +116,18 @@ def test_ten_killed_ticks_end_like_an_undisturbed_one(tmp_path: Path) -> None:
     # One moment from each tenth of a tick, in any order; a tick that ended before its moment is drawn again.
     tenths = rng.sample(range(KILLS), KILLS)
     kills, runs = 0, 0
+    known: set[str] = set()
     for tenth, files in zip(tenths, portions(store), strict=True):
         land(lake, files)
         while not is_killed_after(tmp_path / "killed", seconds * (tenth + rng.random()) / KILLS):
+            known |= people_in_use(lake)
             runs += 1
             assert runs < MAXIMUM_RUNS, f"{kills} kills only: the ticks end before {seconds:.0f} s"
             seconds *= 0.9
+        known |= people_in_use(lake)
         kills += 1
     run_to_the_end(tmp_path / "killed")
     assert kills == KILLS
     assert differences(expected, all_tables(lake)) == {}
+    assert known - people_in_use(lake) <= redirected(lake)
     assert redirects_that_lead_astray(lake) == []
