@@ -54,7 +54,7 @@ def literal(text: str | None) -> str:
 def refusal(service: str, said: str) -> ReportsError:
     """The error for a query that a service refused with these words."""
     if "TABLE_NOT_FOUND" in said or "SCHEMA_NOT_FOUND" in said or "does not exist" in said:
-        return ReportsError(f"a report is not built yet, run events_unified_view and attribution: {said}")
+        return ReportsError(f"a table is not built yet, run events_unified_view and then its own job: {said}")
     return ReportsError(f"{service} could not answer: {said}")
 
 
