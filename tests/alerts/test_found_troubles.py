@@ -51,8 +51,13 @@ def report() -> None:
     """Is late."""
 
 
+@asset(deps=[report], freshness_policy=FreshnessPolicy.cron("0 2 * * *", timedelta(hours=1)))
+def chart() -> None:
+    """Is late when the report is."""
+
+
 DEFINITIONS = Definitions(
-    assets=[spend, clicks, report],
+    assets=[spend, clicks, report, chart],
     asset_checks=[newest_click_is_recent],
     jobs=[
         define_asset_job("campaign", selection=["spend"]),
@@ -158,19 +163,47 @@ def test_a_failed_check_on_the_newest_moment_is_late_data(
     assert "eve@" not in mail.get_content()
 
 
+def becomes(instance: DagsterInstance, name: str, state: FreshnessState, at: datetime) -> None:
+    """What the freshness daemon notes."""
+    change = FreshnessStateChange(
+        key=AssetKey(name),
+        new_state=state,
+        previous_state=FreshnessState.UNKNOWN,
+        state_change_timestamp=at.timestamp(),
+    )
+    instance._report_runless_asset_event(change)
+
+
 def test_an_asset_that_breaks_its_freshness_policy_is_late_data(
     settings: Settings, mailbox: Mailbox, instance: DagsterInstance
 ) -> None:
     ours = mailing(settings, mailbox)
-    change = FreshnessStateChange(
-        key=AssetKey("report"),
-        new_state=FreshnessState.FAIL,
-        previous_state=FreshnessState.PASS,
-        state_change_timestamp=datetime(2026, 3, 5, tzinfo=UTC).timestamp(),
-    )
-    instance._report_runless_asset_event(change)
+    becomes(instance, "report", FreshnessState.FAIL, datetime(2026, 3, 5, tzinfo=UTC))
     tick(ours, instance)
     assert [mail["Subject"] for mail in mailbox.mails] == ["[blotout] late data: report"]
+
+
+def test_what_is_late_because_its_input_is_late_is_not_told(
+    settings: Settings, mailbox: Mailbox, instance: DagsterInstance
+) -> None:
+    ours, now = mailing(settings, mailbox), datetime.now(UTC)
+    for name in ("report", "chart"):
+        becomes(instance, name, FreshnessState.FAIL, now - timedelta(hours=3))
+    tick(ours, instance)
+    assert [mail["Subject"] for mail in mailbox.mails] == ["[blotout] late data: report"]
+    becomes(instance, "report", FreshnessState.PASS, now)
+    tick(ours, instance)
+    assert len(mailbox.mails) == 1
+
+
+def test_what_does_not_follow_when_its_input_has_come_is_told(
+    settings: Settings, mailbox: Mailbox, instance: DagsterInstance
+) -> None:
+    ours, now = mailing(settings, mailbox), datetime.now(UTC)
+    becomes(instance, "report", FreshnessState.PASS, now - timedelta(hours=2))
+    becomes(instance, "chart", FreshnessState.FAIL, now - timedelta(hours=1))
+    tick(ours, instance)
+    assert [mail["Subject"] for mail in mailbox.mails] == ["[blotout] late data: chart"]
 
 
 def test_a_mail_server_that_is_down_does_not_fail_the_tick(

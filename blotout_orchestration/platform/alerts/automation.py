@@ -85,7 +85,9 @@ def troubles_since(
         key for key in graph.get_all_asset_keys() if graph.has(key) and graph.get(key).freshness_policy
     ]
     found += failed_checks(context.instance, sorted(graph.asset_check_keys), owners_of)
-    found += stale_assets(context.instance, sorted(with_policy), owners_of)
+    found += stale_assets(
+        context.instance, sorted(with_policy), owners_of, graph.get_ancestor_asset_keys, datetime.now(UTC)
+    )
     return found, reached
 
 

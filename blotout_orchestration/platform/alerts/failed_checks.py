@@ -5,8 +5,8 @@ Belongs here: reading the newest state of checks and freshness. Does not belong 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence, Set
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from dagster import AssetCheckKey, AssetKey, DagsterInstance
@@ -18,6 +18,8 @@ from blotout_orchestration.platform.alerts.troubles import Kind, Trouble, shorte
 
 LATE_DATA_SUFFIX: Final = "_is_recent"
 """Checks on the newest moment of the data are named so; their failure is late data, not wrong data."""
+CATCHING_UP: Final = timedelta(hours=1)
+"""What follows an asset that was late may take this long to follow it again."""
 FAILED: Final = (AssetCheckExecutionRecordStatus.FAILED,)
 
 
@@ -33,9 +35,24 @@ def failed_checks(
     ]
 
 
-def stale_assets(instance: DagsterInstance, keys: Sequence[AssetKey], owners_of: OwnersOf) -> list[Trouble]:
-    """A trouble for each asset that is later than its freshness policy allows."""
+def stale_assets(
+    instance: DagsterInstance,
+    keys: Sequence[AssetKey],
+    owners_of: OwnersOf,
+    ancestors_of: Callable[[AssetKey], Set[AssetKey]],
+    now: datetime,
+) -> list[Trouble]:
+    """A trouble for each asset that is later than its freshness policy allows, and not because another one is.
+
+    What stands on a late asset is not told by itself, nor within CATCHING_UP after that one was made again.
+    """
     states = instance.get_freshness_state_records(list(keys))
+    excused = {
+        key
+        for key, record in states.items()
+        if record.freshness_state == FreshnessState.FAIL
+        or (record.freshness_state == FreshnessState.PASS and now - record.updated_at < CATCHING_UP)
+    }
     return [
         Trouble(
             kind="late data",
@@ -48,7 +65,7 @@ def stale_assets(instance: DagsterInstance, keys: Sequence[AssetKey], owners_of:
             again="look for the last failed or skipped run of the asset, or of what it is made from",
         )
         for key, record in sorted(states.items())
-        if record.freshness_state == FreshnessState.FAIL
+        if record.freshness_state == FreshnessState.FAIL and not ancestors_of(key) & excused
     ]
 
 
