@@ -108,3 +108,13 @@ def test_the_folders_of_the_newest_runs_are_kept(settings: Settings, tmp_path: P
     # A second step of a run that is still under way removes nothing of it.
     again = new_target_folder(settings, "run-03", "build_unified_view", manifest)
     assert sorted(path.name for path in again.parent.iterdir()) == ["build_reports", "build_unified_view"]
+
+
+def test_unit_tests_run_on_the_embedded_warehouse_only(settings: Settings) -> None:
+    listed = {
+        warehouse: run_dbt("list", settings.model_copy(update={"warehouse": warehouse}))
+        for warehouse in ("duckdb", "trino")
+    }
+    assert "unit_test:" in listed["duckdb"]
+    assert "unit_test:" not in listed["trino"]
+    assert "blotout.unified.sessions" in listed["trino"]
