@@ -40,6 +40,7 @@ from blotout_orchestration.analytics.dbt_project import (
     dbt_environment,
     dbt_executable,
     new_target_folder,
+    run_dbt,
 )
 from blotout_orchestration.analytics.lineage_metadata import with_column_metadata
 from blotout_orchestration.analytics.unfinished import UNIFIED_LAYER, passed_models
@@ -117,12 +118,22 @@ class Dbt(DbtCliResource):
 def dbt_layers(lake: Lake, manifest: Path) -> list[AssetsDefinition]:
     """Two dbt invocations: the unified layer, and the reports on it."""
     reports = " ".join(JOB_SELECTORS[name] for name in REPORTS)
+    unified = _dbt_layer(
+        lake, manifest, name="build_unified_view", select=JOB_SELECTORS[UNIFIED], exclude=REPORT_TESTS
+    )
     return [
-        _dbt_layer(
-            lake, manifest, name="build_unified_view", select=JOB_SELECTORS[UNIFIED], exclude=REPORT_TESTS
-        ),
+        _always_whole(unified),
         _dbt_layer(lake, manifest, name="build_reports", select=reports, exclude=""),
     ]
+
+
+def _always_whole(layer: AssetsDefinition) -> AssetsDefinition:
+    """The same, but nobody can run a part of it: not a person, not automation.
+
+    Its models hand on what one build takes in (`changed_hours` to `processed_hours`): a part would mark hours as
+    taken in that the rest has not seen. dbt_assets has no option for that.
+    """
+    return AssetsDefinition.dagster_internal_init(**{**layer.get_attributes_dict(), "can_subset": False})
 
 
 def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: str) -> AssetsDefinition:
@@ -180,19 +191,26 @@ def _published(
     target: Path,
     manifest: Path,
 ) -> Iterator[None]:
-    """Publish what dbt builds meanwhile; of a build that fails, only the tables that passed, and only reports."""
+    """Publish what dbt builds meanwhile; of a build that fails, only the tables that passed, and only reports.
+
+    Tables that it stands on and that an earlier run left unfinished are built first.
+    """
     from blotout_orchestration.analytics.warehouse import begin_build, publish
 
     made = {key.path[-1] for key in context.selected_asset_keys}
     project = {key.path[-1]: [dep.path[-1] for dep in deps] for key, deps in inputs.items()}
-    begin_build(lake.settings, layer, project, made)
+    mended = begin_build(lake.settings, layer, project, made)
+    if mended:
+        context.log.info(f"built first, since an earlier run left them unfinished: {', '.join(mended)}")
+        run_dbt("build", lake.settings, select=mended, target_path=target.with_name(f"{target.name}-first"))
     try:
         yield
     except Exception:
         with suppress(BlotoutError):
-            _tell_kept(context, publish(lake.settings, built=passed_models(target, manifest) & made))
+            built = passed_models(target, manifest) & made
+            _tell_kept(context, publish(lake.settings, built=built | set(mended)))
         raise
-    _tell_kept(context, publish(lake.settings, built=made))
+    _tell_kept(context, publish(lake.settings, built=made | set(mended)))
 
 
 def _tell_kept(context: AssetExecutionContext, kept: Sequence[str]) -> None:

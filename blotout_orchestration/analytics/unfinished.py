@@ -25,25 +25,43 @@ class UnfinishedInputError(BlotoutError):
     """A dbt run would build on a table whose own last build did not end well."""
 
 
-def begin(connection: Any, layer: str, project: Mapping[str, Iterable[str]], models: Collection[str]) -> None:
+def begin(
+    connection: Any, layer: str, project: Mapping[str, Iterable[str]], models: Collection[str]
+) -> tuple[str, ...]:
     """Note that dbt is about to build some models of a layer; `project` gives the inputs of each of the layer.
 
-    Raises UnfinishedInputError when an input that the run does not make itself is unfinished.
+    Returns the unfinished models of the same layer that these stand on: they are to be built first, since what
+    asked for them before may never ask again. Raises UnfinishedInputError when an input of another layer is
+    unfinished.
     """
     connection.execute("create schema if not exists builds")
     connection.execute(f"create table if not exists {_NOTE} (model varchar primary key, layer varchar)")
     for gone in {name for name, of in unfinished(connection).items() if of == layer} - set(project):
         connection.execute(f"delete from {_NOTE} where model = ?", [gone])
-    inputs = {name for model in models for name in project[model]}
-    refused = sorted((inputs - set(models)) & unfinished(connection).keys())
+    left = unfinished(connection)
+    inputs = _inputs(project, models) - set(models)
+    refused = sorted(name for name in inputs if left.get(name, layer) != layer)
     if refused:
-        layers = sorted({unfinished(connection)[name] for name in refused})
+        layers = sorted({left[name] for name in refused})
         raise UnfinishedInputError(
             f"the last build of {', '.join(refused)} did not end well (a model or a blocking test failed, or the "
             f"run was cut off); nothing is built on that. Mend it and run {' and '.join(layers)} first"
         )
     for model in sorted(models):
         connection.execute(f"insert or replace into {_NOTE} values (?, ?)", [model, layer])
+    return tuple(sorted(name for name in inputs if name in left))
+
+
+def _inputs(project: Mapping[str, Iterable[str]], models: Iterable[str]) -> set[str]:
+    """What models stand on, the nearest inputs of other layers included."""
+    found: set[str] = set()
+    waiting = [name for model in models for name in project[model]]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += project.get(name, ())
+    return found
 
 
 def end(connection: Any, models: Iterable[str]) -> None:

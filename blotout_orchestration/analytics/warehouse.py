@@ -127,13 +127,14 @@ def _in_hours(hours: Sequence[datetime]) -> BooleanExpression:
 
 def begin_build(
     settings: Settings, layer: str, project: Mapping[str, Iterable[str]], models: Collection[str]
-) -> None:
+) -> tuple[str, ...]:
     """Note in the warehouse that dbt is about to build `models`; `project` gives the inputs of all of the layer.
 
-    Raises UnfinishedInputError when one stands on a table whose own last build did not end well.
+    Returns unfinished models of the layer that are to be built first. Raises UnfinishedInputError when a model
+    stands on a table of another layer whose last build did not end well.
     """
     with _open(settings.warehouse_path) as connection:
-        unfinished.begin(connection, layer, project, models)
+        return unfinished.begin(connection, layer, project, models)
 
 
 def publish(settings: Settings, *, built: Iterable[str] = ()) -> tuple[str, ...]:

@@ -79,7 +79,10 @@ def _unknown(lake: Lake, names: Sequence[str]) -> dict[str, str]:
     for table in (FUNNEL_REPORT, FUNNEL_DROPOFFS):
         lake.ensure(table)
         written |= set(lake.read(table, columns=("funnel",)).column("funnel").to_pylist())
-    advice = "the registry has never held it: its rows are kept; check PLATFORM_DATABASE"
+    advice = (
+        "the registry has never held it: its rows are kept; check PLATFORM_DATABASE, or add the funnel again "
+        "(and remove it, if they are to go)"
+    )
     return dict.fromkeys(sorted(written - set(names)), advice)
 
 

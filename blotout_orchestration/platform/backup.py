@@ -18,6 +18,7 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -220,7 +221,7 @@ def _unpack(archive: Path, target: Path) -> dict[str, Any]:
                 _extract(tar, member, target.parent, archive)
     except FileNotFoundError:
         raise UsageError(f"{archive} is not there") from None
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise BackupError(f"{archive} cannot be unpacked: {type(error).__name__}") from None
     try:
         manifest: dict[str, Any] = json.loads((target.parent / MANIFEST).read_text(encoding="utf-8"))

@@ -127,6 +127,8 @@ def test_a_run_over_the_assets_of_several_jobs_is_named_by_its_assets(
 def test_a_failed_pipeline_is_run_again_by_its_name() -> None:
     load = DagsterRun(job_name="elt_pipelines", tags={"dagster/partition": "shop_orders"})
     assert run_again(load, "elt_pipelines").endswith("blotout run elt_pipelines --partition shop_orders")
+    from_asset_page = DagsterRun(job_name="__ASSET_JOB", tags=load.tags)
+    assert run_again(from_asset_page, "elt_pipelines").endswith("--partition shop_orders")
     hour = DagsterRun(job_name="events_incremental", tags={"dagster/partition": "2026-03-05-17:00"})
     assert run_again(hour, "events_incremental").endswith("blotout run events_incremental")
 

@@ -46,7 +46,7 @@ def remote(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_a_warehouse_elsewhere_is_built_without_the_embedded_file(remote: Settings) -> None:
     layers = assets.dbt_layers(Lake(remote), ensure_manifest(remote))
     unified = [layer for layer in layers if layer.op.name == "build_unified_view"]
-    assert materialize(unified, selection="view_users").success
+    assert materialize(unified).success
     assert RemoteDbt.asked == [("trino", ("build",))]
     assert not Path(remote.warehouse_path).exists()
     assert not Path(remote.published_path).exists()
@@ -60,7 +60,7 @@ def test_a_warehouse_elsewhere_finds_every_source_and_the_rows_that_some_have(re
     )
     layers = assets.dbt_layers(lake, ensure_manifest(remote))
     for _ in range(2):
-        assert materialize([layers[0]], selection="view_users").success
+        assert materialize([layers[0]]).success
         assert {
             spec.name: lake.read(spec).num_rows for spec in SOURCES.values() if lake.exists(spec.name)
         } == {spec.name: int(spec is EVENT_HOURS) for spec in SOURCES.values()}

@@ -102,7 +102,7 @@ def run_again(run: DagsterRun, job: str | None) -> str:
     if job is None:
         return "in the UI: Re-execute (from failure)"
     command = f"blotout run {job}"
-    if run.job_name in REGISTERED_JOBS and PARTITION_NAME_TAG in run.tags:
+    if job in REGISTERED_JOBS and PARTITION_NAME_TAG in run.tags:
         command += f" --partition {run.tags[PARTITION_NAME_TAG]}"
     if _was_for_real(run):
         command += " --no-dry-run"
