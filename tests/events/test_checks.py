@@ -148,7 +148,7 @@ def test_an_empty_lake_has_no_bad_events_and_no_recent_ones(lake: Lake) -> None:
 
 @pytest.mark.parametrize(("age", "passed"), [(0.1, True), (2.9, True), (3.1, False), (200, False)])
 def test_the_newest_event_may_not_be_older_than_three_hours(lake: Lake, age: float, passed: bool) -> None:
-    newest = NOW - timedelta(hours=age)
+    newest = datetime.now(UTC) - timedelta(hours=age)
     hour = newest.replace(minute=0, second=0, microsecond=0)
     write_ledger(
         lake,
