@@ -138,6 +138,7 @@ def _always_whole(layer: AssetsDefinition) -> AssetsDefinition:
 
 def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: str) -> AssetsDefinition:
     late = late_after(lake.settings.events_incremental_schedule_interval, behind=FOLLOWING)
+    is_unified = select == JOB_SELECTORS[UNIFIED]
 
     @dbt_assets(
         manifest=manifest,
@@ -155,11 +156,11 @@ def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: s
         full_refresh, embedded = config.full_refresh, lake.settings.warehouse == "duckdb"
         if embedded:
             prepared = prepare_sources(lake, full_refresh=config.full_refresh)
-            full_refresh |= select == JOB_SELECTORS[UNIFIED] and prepared.full_refresh
+            full_refresh |= is_unified and prepared.full_refresh
         else:
             ensure_sources(lake)
         target = new_target_folder(lake.settings, context.run_id, name, manifest)
-        layer_name = UNIFIED if select == JOB_SELECTORS[UNIFIED] else "reports"
+        layer_name = UNIFIED if is_unified else "reports"
         published = (
             _published(context, lake, layer_name, layer.asset_deps, target, manifest)
             if embedded

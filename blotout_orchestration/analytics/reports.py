@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from blotout_orchestration.analytics.warehouse import WarehouseError, connect_published
+from blotout_orchestration.lake.reads import quote
 from blotout_orchestration.settings import Settings
 
 BATCH = 1_000
@@ -48,7 +49,7 @@ class Reports(ABC):
 
 def literal(text: str | None) -> str:
     """A text as SQL literal, for every ground."""
-    return "null" if text is None else "'" + text.replace("'", "''") + "'"
+    return "null" if text is None else quote(text)
 
 
 def refusal(service: str, said: str) -> ReportsError:

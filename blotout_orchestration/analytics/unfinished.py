@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from blotout_orchestration.errors import BlotoutError
+from blotout_orchestration.lake.reads import quote
 
 UNIFIED_LAYER = "events_unified_view"
 """Its tables stand on each other, so that they are published together or not at all."""
@@ -128,8 +129,7 @@ def keep_published(part: Path, published: Path, schema: str, models: Collection[
         kinds = _kinds(connection, schema)
         old: dict[str, str] = {}
         if published.exists():
-            literal = str(published).replace("'", "''")
-            connection.execute(f"attach '{literal}' as published_before (read_only)")
+            connection.execute(f"attach {quote(str(published))} as published_before (read_only)")
             old = _kinds(connection, schema, "published_before")
         for name in sorted(models):
             table = f'"{schema}"."{name}"'

@@ -55,9 +55,7 @@ def _open(path: Path, *, read_only: bool = False) -> Iterator[Any]:
     try:
         connection = open_when_free(path, read_only=read_only, wait_seconds=WAIT_SECONDS)
     except FileBusyError as error:
-        raise WarehouseError(
-            f"{error}, after a wait of {WAIT_SECONDS:.0f} s; wait for that dbt run to end, or read published.duckdb"
-        ) from error
+        raise WarehouseError(f"{error}; wait for that dbt run to end, or read published.duckdb") from error
     try:
         connection.execute("set TimeZone = 'UTC'")
         yield connection

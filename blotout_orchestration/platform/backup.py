@@ -167,9 +167,7 @@ def _copy_warehouse(warehouse: Path, home: Path, folder: Path) -> dict[str, Path
     try:
         connection = open_when_free(warehouse, read_only=True, wait_seconds=WAIT_SECONDS)
     except FileBusyError as error:
-        raise BackupError(
-            f"{error}, after a wait of {WAIT_SECONDS:.0f} s; is it a dbt run? Try again when it has ended"
-        ) from None
+        raise BackupError(f"{error}; is it a dbt run? Try again when it has ended") from None
     copies: dict[str, Path] = {}
     with connection:
         for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):

@@ -36,7 +36,9 @@ def open_when_free(path: Path, *, read_only: bool = False, wait_seconds: float =
             if "lock" not in str(error).lower():
                 raise
             if time.monotonic() >= deadline:
-                raise FileBusyError(f"{path} is open in another process") from error
+                raise FileBusyError(
+                    f"{path} is open in another process, after a wait of {wait_seconds:.0f} s"
+                ) from error
         if not told:
             _logger.info("%s is open in another process; waiting up to %.0f s", path, wait_seconds)
             told = True
