@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from blotout_orchestration.entities.definitions import Definition, as_payload, parse_definition
 from blotout_orchestration.entities.fields import DefinitionError
 from blotout_orchestration.errors import UsageError
-from blotout_orchestration.platform.database import DatabaseUnavailableError, platform_database
+from blotout_orchestration.platform.database import DatabaseUnavailableError, platform_database, writing
 from blotout_orchestration.platform.database.audit import record
 
 if TYPE_CHECKING:
@@ -205,10 +205,10 @@ def _written(settings: Settings, write: Callable[[Connection], Result]) -> Resul
 
     for attempt in range(1, TRIES + 1):
         try:
-            with platform_database(settings).begin() as connection:
+            with writing(settings) as connection:
                 return write(connection)
         except (IntegrityError, OperationalError) as error:
-            # The version's number was taken, or SQLite's writer was: read again and number anew.
+            # Another writer took the version's number, or the server went away: read again and number anew.
             if attempt == TRIES:
                 reason = f"the definitions could not be written: {type(error).__name__}, {TRIES} times"
                 raise DatabaseUnavailableError(reason) from None

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from blotout_orchestration.platform.database import DatabaseUnavailableError, platform_database
+from blotout_orchestration.platform.database import DatabaseUnavailableError, platform_database, writing
 
 if TYPE_CHECKING:
     from dagster import ScheduleDefinition, SensorDefinition
@@ -70,9 +70,8 @@ def record_step(settings: Settings, name: str, run_id: str | None, details: Mapp
 
     full_name = f"{settings.namespace}/{name}"
     values = {"done_at": datetime.now(UTC), "run_id": run_id, "details": dict(details)}
-    engine = platform_database(settings)
     try:
-        with engine.begin() as connection:
+        with writing(settings) as connection:
             found = connection.execute(
                 setup_step.update().where(setup_step.c.name == full_name).values(values)
             )

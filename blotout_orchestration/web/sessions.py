@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from blotout_orchestration.platform.database import platform_database
+from blotout_orchestration.platform.database import platform_database, writing
 from blotout_orchestration.web.directory import Account
 from blotout_orchestration.web.roles import Role
 
@@ -70,7 +70,7 @@ class Sessions:
         from blotout_orchestration.platform.database.tables import web_session
 
         token, now = secrets.token_urlsafe(TOKEN_BYTES), self._clock()
-        with platform_database(self._settings).begin() as connection:
+        with writing(self._settings) as connection:
             connection.execute(web_session.delete().where(web_session.c.expires_at < now - KEPT_AFTER_END))
             connection.execute(
                 web_session.insert().values(
@@ -128,5 +128,5 @@ class Sessions:
 
         is_this = web_session.c.token_hash == _token_hash(token)
         query = web_session.update().where(is_this, web_session.c.revoked_at.is_(None)).values(**values)
-        with platform_database(self._settings).begin() as connection:
+        with writing(self._settings) as connection:
             connection.execute(query)

@@ -24,9 +24,11 @@ from blotout_orchestration.platform.database import (
     migrate,
     platform_database,
     revisions,
+    writing,
 )
 from blotout_orchestration.platform.database.audit import entries, record
-from blotout_orchestration.platform.database.tables import metadata
+from blotout_orchestration.platform.database.tables import metadata, setup_step
+from blotout_orchestration.platform.setup import record_step, steps
 from blotout_orchestration.settings import Settings
 from tests.registry.databases import fresh_database, postgres_server, with_database
 
@@ -90,17 +92,38 @@ def _open(settings: Settings, barrier: Any, answers: Any) -> None:
 
 def test_processes_that_start_at_once_migrate_once_and_all_find_the_tables(empty):
     context = multiprocessing.get_context("spawn")
-    barrier, answers = context.Barrier(3), context.Queue()
-    processes = [context.Process(target=_open, args=(empty, barrier, answers)) for _ in range(3)]
+    barrier, answers = context.Barrier(6), context.Queue()
+    processes = [context.Process(target=_open, args=(empty, barrier, answers)) for _ in range(6)]
     for process in processes:
         process.start()
     found = {answers.get(timeout=120) for _ in processes}
     for process in processes:
         process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert [process.exitcode for process in processes] == [0] * 6
     ((revision, newest),) = found
     assert revision == newest
     assert tables_of(empty) == {*metadata.tables, "alembic_version"}
+
+
+def _count_up(settings: Settings, barrier: Any) -> None:
+    barrier.wait()
+    for _ in range(10):
+        with writing(settings) as connection:
+            count = connection.execute(sa.select(setup_step.c.details)).scalar_one()["count"]
+            connection.execute(setup_step.update().values(details={"count": count + 1}))
+
+
+def test_transactions_that_read_before_they_write_wait_for_each_other_on_sqlite(settings):
+    record_step(settings, "counted", None, {"count": 0})
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(4)
+    processes = [context.Process(target=_count_up, args=(settings, barrier)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=120)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert steps(settings)["counted"]["details"] == {"count": 40}
 
 
 def test_a_migration_that_was_killed_in_the_middle_leaves_nothing_and_the_next_one_succeeds(empty, tmp_path):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from blotout_orchestration.platform.alerts import wording
 from blotout_orchestration.platform.alerts.troubles import Trouble
-from blotout_orchestration.platform.database import platform_database
+from blotout_orchestration.platform.database import platform_database, writing
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -31,7 +31,7 @@ def enqueue(settings: Settings, troubles: Sequence[Trouble], now: datetime) -> i
     an occurrence that was seen before changes nothing. Raises DatabaseUnavailableError.
     """
     made = 0
-    with platform_database(settings).begin() as connection:
+    with writing(settings) as connection:
         for trouble in troubles:
             for transport, recipients in destinations(settings, trouble):
                 made += _enqueue(connection, settings, trouble, transport, recipients, now)
@@ -187,5 +187,5 @@ def newest(settings: Settings, limit: int) -> Sequence[Row[Any]]:
 def _note(settings: Settings, key: int, values: Mapping[str, Any]) -> None:
     from blotout_orchestration.platform.database.tables import alert_outbox
 
-    with platform_database(settings).begin() as connection:
+    with writing(settings) as connection:
         connection.execute(alert_outbox.update().where(alert_outbox.c.id == key).values(**values))

@@ -17,7 +17,7 @@ from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.setting_fields import without_credentials
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from blotout_orchestration.settings import Settings
 
@@ -28,6 +28,8 @@ CONNECT_SECONDS = 10
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x626C6F74
 """Key of the Postgres advisory lock under which one process migrates; the bytes of `blot`."""
+_WRITES = "blotout_writes"
+"""Execution option of a transaction that will write: SQLite then waits for other writers when it begins."""
 
 
 class DatabaseUnavailableError(BlotoutError):
@@ -42,14 +44,17 @@ def _engine(uri: str) -> Engine:
         engine = create_engine(uri, connect_args={"timeout": 30})
 
         @event.listens_for(engine, "connect")
-        def wait_for_writers(connection: Any, _record: object) -> None:
+        def connected(connection: Any, _record: object) -> None:
             # The driver begins no transaction before DDL by itself: a killed migration would stay half done.
             connection.isolation_level = None
-            connection.execute("PRAGMA journal_mode=WAL")
+            # Where two turn the journal of a new file into WAL at once, SQLite fails the later one without waiting.
+            with _file_lock(engine):
+                connection.execute("PRAGMA journal_mode=WAL")
 
         @event.listens_for(engine, "begin")
         def begin(connection: Any) -> None:
-            connection.exec_driver_sql("BEGIN")
+            writes = connection.get_execution_options().get(_WRITES, False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
         return engine
     arguments = {"application_name": APPLICATION_NAME, "connect_timeout": CONNECT_SECONDS}
@@ -70,7 +75,7 @@ def _named(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, OSError) as error:
         raise DatabaseUnavailableError(
             f"PLATFORM_DATABASE {without_credentials(uri)}: {type(error).__name__}; is it up, and may we write there?"
         ) from None
@@ -93,6 +98,17 @@ def platform_database(settings: Settings) -> Engine:
             _migrated.cache_clear()
     with _named(uri):
         return _migrated(uri)
+
+
+@contextmanager
+def writing(settings: Settings) -> Iterator[Connection]:
+    """A transaction that writes, whatever it reads before. Raises DatabaseUnavailableError when nobody is there.
+
+    In SQLite a transaction that has read cannot write any more once another process has written: it would fail
+    without waiting. This one waits for other writers when it begins.
+    """
+    with platform_database(settings).execution_options(**{_WRITES: True}).begin() as connection:
+        yield connection
 
 
 def revisions(engine: Engine) -> tuple[str | None, str]:
@@ -126,12 +142,20 @@ def _alone(engine: Engine) -> Iterator[Any]:
     """A transaction during which no other process migrates."""
     from sqlalchemy import text
 
-    if engine.dialect.name == "postgresql":
-        with engine.begin() as connection:
-            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            with connection.begin():
+                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+                yield connection
+            return
+        # Connected before: connecting takes the same lock.
+        with _file_lock(engine), connection.begin():
             yield connection
-        return
+
+
+@contextmanager
+def _file_lock(engine: Engine) -> Iterator[None]:
+    """Held while a process changes the journal or the schema of an SQLite file."""
     with Path(f"{engine.url.database}.migration").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with engine.begin() as connection:
-            yield connection
+        yield

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from blotout_orchestration.platform.database import platform_database
+from blotout_orchestration.platform.database import platform_database, writing
 
 if TYPE_CHECKING:
     from blotout_orchestration.settings import Settings
@@ -31,7 +31,7 @@ def record(
     """Append an action to the log, in a transaction of its own. Raises DatabaseUnavailableError."""
     from blotout_orchestration.platform.database.tables import audit_log
 
-    with platform_database(settings).begin() as connection:
+    with writing(settings) as connection:
         connection.execute(
             audit_log.insert().values(
                 at=datetime.now(UTC),

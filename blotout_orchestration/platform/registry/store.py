@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from blotout_orchestration.errors import UsageError
-from blotout_orchestration.platform.database import DatabaseUnavailableError, platform_database
+from blotout_orchestration.platform.database import DatabaseUnavailableError, platform_database, writing
 from blotout_orchestration.platform.registry.validation import problems_of
 
 if TYPE_CHECKING:
@@ -186,9 +186,6 @@ class Registry(Generic[Definition]):
         with _connection(settings, write=True) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-            else:
-                # The first statement of a transaction decides whether SQLite waits for other writers.
-                connection.execute(self.table.delete().where(self.table.c.id < 0))
             yield connection
 
 
@@ -203,9 +200,8 @@ def _connection(settings: Settings, *, write: bool = False) -> Iterator[Connecti
     """A connection to the platform's database; its failures are one kind of error."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    engine = platform_database(settings)
     try:
-        with engine.begin() if write else engine.connect() as connection:
+        with writing(settings) if write else platform_database(settings).connect() as connection:
             yield connection
     except SQLAlchemyError as error:
         raise DatabaseUnavailableError(
