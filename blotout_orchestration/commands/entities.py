@@ -34,6 +34,7 @@ class Dialect(StrEnum):
 
     DUCKDB = "duckdb"
     TRINO = "trino"
+    ATHENA = "athena"
 
 
 def _app(kind: str, text: str) -> typer.Typer:
@@ -153,7 +154,7 @@ def _of_kind(file: Path, kind: str) -> list[Definition]:
 
 
 def _check(settings: Settings, definitions: list[Definition], file: Path) -> None:
-    """Compile against the columns of the published warehouse. Raises DefinitionError with every error."""
+    """Compile against the columns of the warehouse. Raises DefinitionError with every error."""
     from blotout_orchestration.entities.fields import DefinitionError
     from blotout_orchestration.entities.warehouse import WarehouseUnavailableError, open_published
 
@@ -182,10 +183,11 @@ def _compiled(definition: Definition, published: Any) -> Any:
 
 
 def _query(settings: Settings, definition: Definition, dialect: Dialect) -> str:
+    from blotout_orchestration.entities.dialects import written
     from blotout_orchestration.entities.warehouse import open_published
 
     with open_published(settings) as published:
-        return str(_compiled(definition, published).sql(dialect.value, pretty=True))
+        return written(_compiled(definition, published), dialect.value, pretty=True)
 
 
 def _preview(settings: Settings, definition: Definition) -> list[str]:
@@ -193,6 +195,7 @@ def _preview(settings: Settings, definition: Definition) -> list[str]:
 
     from blotout_orchestration.entities.definitions import SegmentDefinition
     from blotout_orchestration.entities.funnels import measure
+    from blotout_orchestration.entities.membership import members
     from blotout_orchestration.entities.warehouse import open_published
     from blotout_orchestration.errors import BlotoutError
 
@@ -200,8 +203,7 @@ def _preview(settings: Settings, definition: Definition) -> list[str]:
         head = f"{definition.kind} {definition.name}, data of {published.as_of:%Y-%m-%d %H:%M} UTC"
         try:
             if isinstance(definition, SegmentDefinition):
-                query = _compiled(definition, published).sql("duckdb")
-                people = [row[0] for row in published.connection.execute(query).fetchall()]
+                people = members(published, definition).to_pylist()
                 return [f"{head}: {len(people):,} people", *(f"  {one}" for one in sorted(people)[:SAMPLE])]
             report, dropoffs = measure(published, definition, definition.version or 0)
         except Error as error:

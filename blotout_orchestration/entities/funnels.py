@@ -1,4 +1,4 @@
-"""Funnel reports and drop-off lists from the published warehouse.
+"""Funnel reports and drop-off lists from the warehouse.
 
 Belongs here: running the funnels and counting their steps. The query of a funnel is in funnel_sql.py. A funnel
 that cannot be computed keeps its rows of the last run; the others go on.
@@ -20,8 +20,19 @@ from blotout_orchestration.entities.fields import DefinitionError
 from blotout_orchestration.entities.funnel_sql import compile_funnel
 from blotout_orchestration.entities.membership import failure_text
 from blotout_orchestration.entities.registry import held_versions
-from blotout_orchestration.entities.warehouse import Published, open_published
+from blotout_orchestration.entities.warehouse import MOMENT, Published, open_published
 from blotout_orchestration.lake import Lake
+from blotout_orchestration.platform.warehouse_reader import ReaderError
+
+_REACHED = pa.schema(
+    [
+        ("global_user_id", pa.string()),
+        ("session_key", pa.string()),
+        ("step", pa.int32()),
+        ("started_at", MOMENT),
+        ("reached_at", MOMENT),
+    ]
+)
 
 
 @dataclass
@@ -57,7 +68,7 @@ def update_funnels(
                 definition = version.definition()
                 assert isinstance(definition, FunnelDefinition)
                 report, dropoffs = measure(published, definition, version.number)
-            except (DefinitionError, duckdb.Error) as error:
+            except (DefinitionError, ReaderError, duckdb.Error) as error:
                 result.failures[version.name] = failure_text(error)
                 progress(f"funnel {version.name} could not be computed")
                 continue
@@ -87,10 +98,12 @@ def _unknown(lake: Lake, names: Sequence[str]) -> dict[str, str]:
 
 
 def measure(published: Published, definition: FunnelDefinition, version: int) -> tuple[pa.Table, pa.Table]:
-    """The rows of `funnel_report` and of `funnel_dropoffs` of one funnel. Raises DefinitionError."""
-    query = compile_funnel(definition, published.columns, published.as_of).sql("duckdb")
+    """The rows of `funnel_report` and of `funnel_dropoffs` of one funnel.
+
+    Raises DefinitionError, ReaderError or duckdb.Error.
+    """
     connection = published.connection
-    connection.execute(f"create or replace temp table reached as {query}")
+    published.load("reached", compile_funnel(definition, published.columns, published.as_of), _REACHED)
     names = step_names(definition)
     steps = pa.table({"step": pa.array(range(1, len(names) + 1), pa.int32()), "step_name": names})
     connection.register("steps", steps)

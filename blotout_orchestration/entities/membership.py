@@ -23,12 +23,14 @@ from blotout_orchestration.errors import UsageError
 from blotout_orchestration.id_graph.contract import ID_GRAPH_MERGES
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.merge_on_read import ConcurrentChangeError
+from blotout_orchestration.platform.warehouse_reader import ReaderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TRIES = 5
-_MEMBERS = pa.schema([("segment", pa.string()), ("version", pa.int64()), ("global_user_id", pa.string())])
+_PEOPLE = pa.schema([("global_user_id", pa.string())])
+_MEMBERS = pa.schema([("segment", pa.string()), ("version", pa.int64()), *_PEOPLE])
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def update_membership(
     as_of: datetime | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> MembershipResult:
-    """Bring `segment_membership` to the state of the published warehouse; the same data changes nothing.
+    """Bring `segment_membership` to the state of the warehouse; the same data changes nothing.
 
     People whose id was merged into another keep their stay under the new id. Members of a removed segment
     leave; those of a segment without a trace in the registry stay, and it is a failure. Raises UsageError
@@ -89,6 +91,12 @@ def update_membership(
     return result
 
 
+def members(published: Published, definition: SegmentDefinition) -> pa.Array:
+    """The `global_user_id` of everybody in a segment. Raises DefinitionError, ReaderError or duckdb.Error."""
+    published.load("people", compile_segment(definition, published.columns, published.as_of), _PEOPLE)
+    return published.connection.sql("from people").to_arrow_table().column(0).combine_chunks()
+
+
 def _members(
     published: Published,
     segments: Iterable[Version],
@@ -102,9 +110,8 @@ def _members(
         try:
             definition = version.definition()
             assert isinstance(definition, SegmentDefinition)
-            query = compile_segment(definition, published.columns, published.as_of).sql("duckdb")
-            people = published.connection.sql(query).to_arrow_table().column(0).combine_chunks()
-        except (DefinitionError, duckdb.Error) as error:
+            people = members(published, definition)
+        except (DefinitionError, ReaderError, duckdb.Error) as error:
             result.failures[version.name] = failure_text(error)
             progress(f"segment {version.name} could not be computed")
             continue

@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 import sqlglot
+from sqlglot import exp
 
 PAGE = 3
 _TYPES = {
@@ -53,12 +54,16 @@ class Service:
             try:
                 self._connection.execute("set TimeZone = 'UTC'")
                 self._connection.execute(f'set schema = "{self._schema}"')
-                found = self._connection.execute(sqlglot.transpile(sql, read="trino", write="duckdb")[0])
+                found = self._connection.execute(_for_duckdb(sql))
                 columns = [(column[0], _type(str(column[1]))) for column in found.description]
                 self._answers[query] = columns, found.fetchall()
             except duckdb.Error as error:
                 self._errors[query] = str(error).splitlines()[0]
         return query
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
 
     def columns(self, query: str) -> list[tuple[str, str]]:
         return self._answers[query][0]
@@ -70,6 +75,17 @@ class Service:
 
     def error(self, query: str) -> str | None:
         return self._errors.get(query)
+
+
+def _for_duckdb(sql: str) -> str:
+    """Trino's SQL as DuckDB's; `any_match` is a function that sqlglot writes but does not read."""
+
+    def known(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Anonymous) and str(node.this).upper() == "ANY_MATCH":
+            return exp.ArrayAny(this=node.expressions[0], expression=node.expressions[1])
+        return node
+
+    return sqlglot.parse_one(sql, dialect="trino").transform(known).sql("duckdb")
 
 
 def _type(kind: str) -> str:

@@ -97,7 +97,7 @@ def test_a_query_of_athena_that_takes_too_long_is_stopped_there(
 ) -> None:
     lake, service = athena
     service.endless = True
-    monkeypatch.setattr("blotout_orchestration.analytics.reports_athena.MAXIMUM_SECONDS", 0.3)
+    monkeypatch.setattr("blotout_orchestration.platform.warehouse_athena.MAXIMUM_SECONDS", 0.3)
     with open_reports(lake.settings) as reports, pytest.raises(ReportsError, match="did not answer query q0"):
         reports.row("select 1")
     assert service.cancelled == ["q0"]

@@ -225,6 +225,3 @@ def test_dates_never_go_backwards(buyers):
 def test_without_a_published_warehouse_the_message_says_what_to_run(buyers):
     with pytest.raises(WarehouseUnavailableError, match="run events_unified_view first"):
         update_membership(buyers, run_id="run")
-    trino = Lake(buyers.settings.model_copy(update={"warehouse": "trino"}))
-    with pytest.raises(WarehouseUnavailableError, match="WAREHOUSE is trino"):
-        update_membership(trino, run_id="run")
