@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from blotout_orchestration.platform.spark_driver import Reporter
 
 TASK_BYTES = 16 << 20
 
@@ -90,8 +94,8 @@ def flatten_tasks(landing: str, batches: Iterator[pa.RecordBatch]) -> Iterator[p
                 yield from shaped(chunk.bad)
 
 
-def run(spark: Any, plan: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
-    """Flatten, de-duplicate, write; returns the manifest. `say` takes a line of progress."""
+def run(spark: Any, plan: dict[str, Any], report: Reporter) -> dict[str, Any]:
+    """Flatten, de-duplicate, write; returns the manifest."""
     from pyspark import StorageLevel
     from pyspark.sql import Window
     from pyspark.sql import functions as f
@@ -99,11 +103,13 @@ def run(spark: Any, plan: dict[str, Any], say: Callable[[str], None]) -> dict[st
 
     from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS
     from blotout_orchestration.events.deduplication import ARRIVAL_ORDER, COLLISION, COLLISION_DETAIL
+    from blotout_orchestration.platform.spark_driver import spark_location
 
+    started = time.monotonic()
     landing = plan["landing"]
     tasks = [(json.dumps(task),) for task in tasks_of(plan["hours"])]
     files = sum(len(hour["files"]) for hour in plan["hours"])
-    say(f"Spark {spark.version} on {spark.sparkContext.master}: {files} files in {len(tasks)} tasks")
+    report.say(f"Spark {spark.version} on {spark.sparkContext.master}: {files} files in {len(tasks)} tasks")
     frame = spark.createDataFrame(spark.sparkContext.parallelize(tasks, len(tasks)), "task string")
     rows = frame.mapInArrow(
         lambda batches: flatten_tasks(landing, batches), from_arrow_schema(output_schema())
@@ -112,7 +118,9 @@ def run(spark: Any, plan: dict[str, Any], say: Callable[[str], None]) -> dict[st
     good = rows.where("reason is null")
     kept_hash = f.lit(None).cast("string")
     if plan["kept"]:
-        kept = spark.read.parquet(plan["kept"]).withColumnRenamed("content_hash", "kept_hash")
+        kept = spark.read.parquet(spark_location(spark, plan["kept"])).withColumnRenamed(
+            "content_hash", "kept_hash"
+        )
         good = good.join(kept, ["arrival_hour", "event_id"], "left")
         kept_hash = f.col("kept_hash")
     good = (
@@ -121,19 +129,31 @@ def run(spark: Any, plan: dict[str, Any], say: Callable[[str], None]) -> dict[st
         .persist(StorageLevel.DISK_ONLY)
     )
     core = good.where("nth = 1").select(*CORE_EVENTS.arrow_schema.names)
-    _write(core, plan["core_target"])
+    _write(core, spark_location(spark, plan["core_target"]))
     collided = good.where("nth > 1 and content_hash <> first_hash").withColumns(
         {"reason": f.lit(COLLISION), "detail": f.lit(COLLISION_DETAIL), "raw_encoding": f.lit("utf-8")}
     )
     names = BAD_EVENTS.arrow_schema.names
-    _write(rows.where("reason is not null").select(*names).union(collided.select(*names)), plan["bad_target"])
+    refused = rows.where("reason is not null").select(*names).union(collided.select(*names))
+    _write(refused, spark_location(spark, plan["bad_target"]))
     repeated = good.where("nth > 1 and content_hash = first_hash").groupBy("arrival_hour").count()
     duplicates = {
         row["hour"]: row["count"]
         for row in repeated.select(f.unix_seconds("arrival_hour").alias("hour"), "count").collect()
     }
     found = rows.count()
-    say(f"{found} events and lines read and written, {sum(duplicates.values())} repeated within their hour")
+    repetitions = sum(duplicates.values())
+    report.say(f"{found} events and lines read and written, {repetitions} repeated within their hour")
+    report.figures(
+        {
+            "hours": len(plan["hours"]),
+            "files": files,
+            "tasks": len(tasks),
+            "events": found,
+            "duplicates": repetitions,
+            "seconds": round(time.monotonic() - started, 1),
+        }
+    )
     return {"found": found, "duplicates": duplicates}
 
 
@@ -160,7 +180,7 @@ def main() -> None:
     plan = read_json(parser.parse_args().plan)
     from pyspark.sql import SparkSession
 
-    from blotout_orchestration.platform.spark_jobs import job_reporter
+    from blotout_orchestration.platform.spark_driver import job_reporter
 
     spark = (
         SparkSession.builder.appName("flatten_events")
@@ -170,8 +190,8 @@ def main() -> None:
         .getOrCreate()
     )
     try:
-        with job_reporter() as say:
-            manifest = run(spark, plan, say)
+        with job_reporter("flatten_events") as report:
+            manifest = run(spark, plan, report)
     finally:
         spark.stop()
     write_json(plan["manifest"], manifest)

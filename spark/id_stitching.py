@@ -6,16 +6,19 @@ Reads Parquet with the columns of id_edges and writes the same rows, with the co
 `part=0` to `part=N-1`: every component lies in one of them, whole. What the rules make of a component is told
 by the orchestrator, part by part. Large-star and small-star alternate until nothing changes (R. Kiveris et
 al., "Connected Components in MapReduce and Beyond", SoCC 2014). Each round is written to Parquet: the plan
-would grow without bound otherwise. Belongs here: this job only; of the package it takes the way to report and nothing else.
+would grow without bound otherwise. Belongs here: this job only; of the package it takes
+the way to report and to name locations, nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import time
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (the name that Spark's own documentation uses)
+
+from blotout_orchestration.platform.spark_driver import Reporter, job_reporter, spark_location
 
 MAXIMUM_ROUNDS = 60
 """Rounds grow with the logarithm of the ids; this many means a defect."""
@@ -70,17 +73,18 @@ def small_star(pairs: DataFrame) -> DataFrame:
     return _oriented(of_neighbours.unionByName(smallest.select("u", F.col("m").alias("v"))))
 
 
-def components(pairs: DataFrame, work: str, say: Callable[[str], None]) -> DataFrame:
-    """(u, v): every node that is not the smallest of its component, with the smallest one."""
+def components(pairs: DataFrame, work: str, report: Reporter) -> tuple[DataFrame, int]:
+    """(u, v): every node that is not the smallest of its component, with the smallest one; and the rounds."""
     fingerprint = _fingerprint(pairs)
     for number in range(1, MAXIMUM_ROUNDS + 1):
         pairs = _kept(large_star(pairs), f"{work}/round={number}/large")
         pairs = _kept(small_star(pairs), f"{work}/round={number}/small")
         before, fingerprint = fingerprint, _fingerprint(pairs)
-        say(f"round {number}: {fingerprint[0]} pairs")
+        changed = "settled" if fingerprint == before else "not settled yet"
+        report.say(f"round {number} of large-star and small-star: {fingerprint[0]} pairs, {changed}")
         if fingerprint == before:
-            return pairs
-    raise RuntimeError(f"components did not settle in {MAXIMUM_ROUNDS} rounds; look at {work}")
+            return pairs, number
+    raise RuntimeError(f"components did not settle in {MAXIMUM_ROUNDS} rounds, which is a defect of this job")
 
 
 def by_component(edges: DataFrame, nodes: DataFrame, stars: DataFrame, parts: int) -> DataFrame:
@@ -109,15 +113,23 @@ def _kept(frame: DataFrame, path: str) -> DataFrame:
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
 
 
-def stitch(
-    spark: SparkSession, edges: str, output: str, work: str, parts: int, say: Callable[[str], None] = print
-) -> None:
-    """Read edges, find the components, write the edges by part. Paths are Spark's."""
+def stitch(spark: SparkSession, edges: str, output: str, work: str, parts: int, report: Reporter) -> None:
+    """Read edges, find the components, write the edges by part. Paths are the lake's."""
+    started = time.monotonic()
+    edges, output, work = (spark_location(spark, location) for location in (edges, output, work))
     rows = spark.read.parquet(edges)
     nodes = numbered_nodes(rows, work)
-    stars = components(numbered_pairs(rows, nodes, work), work, say)
+    pairs = numbered_pairs(rows, nodes, work)
+    found = {"ids": nodes.count(), "links": pairs.count()}
+    master = spark.sparkContext.master
+    report.say(f"Spark {spark.version} on {master}: {found['ids']} ids, {found['links']} links between them")
+    stars, rounds = components(pairs, work, report)
     sorted_rows = by_component(rows, nodes, stars, parts).repartition(parts, "part")
     sorted_rows.write.partitionBy("part").mode("overwrite").parquet(output)
+    found["components"] = found["ids"] - stars.count()
+    seconds = round(time.monotonic() - started, 1)
+    report.say(f"{found['components']} components, written in {parts} parts")
+    report.figures({**found, "rounds": rounds, "parts": parts, "seconds": seconds})
 
 
 def main() -> None:
@@ -129,8 +141,6 @@ def main() -> None:
     parser.add_argument("--parts", required=True, type=int, help="number of parts, from 1")
     options = parser.parse_args()
 
-    from blotout_orchestration.platform.spark_jobs import job_reporter
-
     spark = (
         SparkSession.builder.appName("id_stitching")
         .config("spark.sql.session.timeZone", "UTC")
@@ -138,8 +148,8 @@ def main() -> None:
         .getOrCreate()
     )
     try:
-        with job_reporter() as say:
-            stitch(spark, options.edges, options.output, options.work, options.parts, say)
+        with job_reporter("id_stitching") as report:
+            stitch(spark, options.edges, options.output, options.work, options.parts, report)
     finally:
         spark.stop()
 

@@ -5,7 +5,6 @@ Belongs here: thin assets over processing.py. Schedules and sensors are in autom
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 from dagster import (
@@ -30,7 +29,6 @@ from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import list_first_hour
 from blotout_orchestration.platform.assets import OWNERS, table_metadata
 from blotout_orchestration.platform.automation import follows_its_inputs, late_after
-from blotout_orchestration.platform.pipes import children_report
 from blotout_orchestration.platform.plots import picture
 from blotout_orchestration.platform.runs import partition_key
 
@@ -122,8 +120,7 @@ def _core_events(lake: Lake, partitions: HourlyPartitionsDefinition) -> AssetsDe
             pending = set(pending_hours(lake))
             wanted = [hour for hour in hours if hour in pending]
             context.log.info(f"{len(wanted)} of {len(hours)} hours have new or changed files")
-        with children_report(context) if engine == "spark" and wanted else nullcontext():
-            flatten_hours(lake, wanted, engine=engine, run_id=context.run_id, progress=context.log.info)
+        flatten_hours(lake, wanted, engine=engine, run_id=context.run_id, progress=context.log.info)
         ledger = report.ledger_of(lake, hours)
         for hour, row in ledger.items():
             context.add_asset_metadata(

@@ -1,7 +1,8 @@
 """The distributed engine: spark-submit of `spark/flatten_events.py`, and collecting what it wrote.
 
 The job writes its Parquet below the tables' own data folders, where no reader looks until the commit adds
-the files; what a killed attempt leaves there is swept with the other unreferenced files.
+the files; what a killed attempt leaves there is swept with the other unreferenced files. Its plan and what
+it reports of its rows are handed over in a folder of the layer `emr`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from blotout_orchestration.events.deduplication import figures
 from blotout_orchestration.events.kernel import connect
 from blotout_orchestration.lake import Lake, TableSpec
 from blotout_orchestration.lake.layers import filesystem
+from blotout_orchestration.platform.spark_folders import work_folder
 from blotout_orchestration.platform.spark_jobs import submit, submit_command
 
 JOB = Path(__file__).resolve().parents[2] / "spark" / "flatten_events.py"
@@ -38,11 +40,10 @@ def flatten_batch(
     `kept` are the events (`EVENT_KEYS`) that stay in these hours beside the new rows. Raises `SparkJobError`
     with the first error of the log when the job fails.
     """
-    work = f"{lake.layer('emr')}/flatten_events/{attempt}"
     targets = {
         spec.name: f"{lake.ensure(spec).location()}/data/{attempt}" for spec in (CORE_EVENTS, BAD_EVENTS)
     }
-    plan = {
+    plan: dict[str, Any] = {
         "landing": lake.layer("landing"),
         "hours": [
             {"hour": hour.hour.isoformat(), "files": [[file.path, file.size] for file in hour.files]}
@@ -50,12 +51,11 @@ def flatten_batch(
         ],
         "core_target": targets["core_events"],
         "bad_target": targets["bad_events"],
-        "manifest": f"{work}/manifest.json",
-        "kept": None if kept is None else f"{work}/kept.parquet",
     }
-    store, folder = filesystem(work)
-    store.create_dir(folder, recursive=True)
-    try:
+    with work_folder(f"{lake.layer('emr')}/flatten_events") as work:
+        store, folder = filesystem(work)
+        plan["manifest"] = f"{work}/manifest.json"
+        plan["kept"] = None if kept is None else f"{work}/kept.parquet"
         if kept is not None:
             parquet.write_table(kept, f"{folder}/kept.parquet", filesystem=store)
         with store.open_output_stream(f"{folder}/plan.json") as stream:
@@ -63,8 +63,6 @@ def flatten_batch(
         submit(submit_command(lake.settings.spark_master, JOB, ["--plan", f"{work}/plan.json"]))
         with store.open_input_stream(f"{folder}/manifest.json") as stream:
             manifest = json.loads(stream.read())
-    finally:
-        store.delete_dir(folder)
     return _collect(targets, manifest)
 
 

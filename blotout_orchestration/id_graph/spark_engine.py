@@ -7,10 +7,8 @@ at a time is in this process's memory. Belongs here: handing the evidence to the
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 from pyarrow import fs as pafs
@@ -19,6 +17,7 @@ from blotout_orchestration.id_graph.recompute import Recomputed, recompute
 from blotout_orchestration.id_graph.rules import Rules
 from blotout_orchestration.id_graph.workspace import Workspace
 from blotout_orchestration.lake.layers import filesystem
+from blotout_orchestration.platform.spark_folders import work_folder
 from blotout_orchestration.platform.spark_jobs import SparkJobError, submit, submit_command
 
 JOB = Path(__file__).resolve().parents[2] / "spark" / "id_stitching.py"
@@ -26,8 +25,6 @@ EDGES_PER_PART = 2_000_000
 """Edges in memory at once, as far as components allow: one component is never divided."""
 
 _ROWS = 100_000
-_STARTED = "%Y%m%dT%H%M%SZ"
-_ABANDONED = timedelta(days=2)
 
 
 def recompute_with_spark(space: Workspace, rules: Rules) -> Recomputed:
@@ -36,11 +33,8 @@ def recompute_with_spark(space: Workspace, rules: Rules) -> Recomputed:
     Raises `SparkJobError` when the job fails, or does not give back every edge.
     """
     lake = space.lake
-    root = f"{lake.layer('emr')}/id_stitching"
-    _sweep(root)
-    work = f"{root}/{datetime.now(UTC).strftime(_STARTED)}-{uuid4().hex}"
-    store, folder = filesystem(work)
-    try:
+    with work_folder(f"{lake.layer('emr')}/id_stitching") as work:
+        store, folder = filesystem(work)
         edges = _export(space, store, f"{folder}/edges")
         if not edges:
             return recompute(space.connection, "evidence", rules)
@@ -49,8 +43,6 @@ def recompute_with_spark(space: Workspace, rules: Rules) -> Recomputed:
         command = submit_command(lake.settings.spark_master, JOB, [*arguments, "--parts", str(parts)])
         submit(command)
         return _collect(space, rules, store, f"{folder}/parts", edges)
-    finally:
-        store.delete_dir(folder)
 
 
 def _export(space: Workspace, store: pafs.FileSystem, folder: str) -> int:
@@ -94,12 +86,3 @@ def _show_part(connection: Any, store: pafs.FileSystem, folder: str) -> int:
     connection.unregister("part_rows")
     ((rows,),) = connection.execute("select count(*) from part_evidence").fetchall()
     return int(rows)
-
-
-def _sweep(root: str) -> None:
-    """Remove what killed runs have left: folders are named by their start; no run takes days."""
-    store, folder = filesystem(root)
-    oldest = (datetime.now(UTC) - _ABANDONED).strftime(_STARTED)
-    for left in store.get_file_info(pafs.FileSelector(folder, allow_not_found=True)):
-        if left.base_name < oldest:
-            store.delete_dir(left.path)

@@ -1,29 +1,69 @@
-"""spark-submit as a child process: its command line, its log, the first error named; and what the job says.
+"""spark-submit as a child process: its command line, its log, its end.
 
-Belongs here: what every Spark job of ours needs to start. Does not belong here: what a job reads and writes.
+Belongs here: what starting any Spark job of ours needs. Does not belong here: what a job reads and writes, what
+it needs within its driver (spark_driver.py), what its errors mean (spark_errors.py).
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
+from blotout_orchestration.platform.pipes import child_reports
+from blotout_orchestration.platform.spark_errors import (
+    INSTEAD,
+    SparkJobError,
+    SparkNotReadyError,
+    failure,
+    is_telling,
+)
+from blotout_orchestration.settings import exported
+
+__all__ = ["SparkJobError", "SparkNotReadyError", "submit", "submit_command"]
+
 _KEPT_LINES = 400
-
-
-class SparkJobError(Exception):
-    """The Spark job failed; the message is its first line that names an error."""
+_PATIENCE = 20
+"""Seconds that a job is given to end when it is asked to."""
+_ENDED_WITH_ITS_STARTER = """
+exec 3<&0 </dev/null
+seconds=$1
+shift
+"$@" 3<&- &
+job=$!
+{
+    read -r ended <&3
+    kill -TERM $job
+    while [ $seconds -gt 0 ] && sleep 1 && kill -0 $job; do seconds=$((seconds - 1)); done
+    kill -KILL $job
+} >/dev/null 2>&1 &
+watch=$!
+wait $job
+code=$?
+kill -KILL $watch 2>/dev/null
+exit $code
+"""
+"""Runs the arguments after the first until they end, or its standard input does: even kill -9 of the starter
+closes that. Spark is asked to end first, so that it removes its temporary folders. PR_SET_PDEATHSIG, the
+kernel's way, would be Linux only."""
 
 
 def submit_command(
     master: str, job: Path, arguments: Sequence[str], *, python: str = sys.executable
 ) -> list[str]:
-    """The spark-submit command line of a job, with the Spark of the installed pyspark package."""
-    import pyspark
+    """The spark-submit command line of a job, with the Spark of the installed pyspark package.
 
+    Everybody on the machine can read a command line: no secret may be among the arguments. Raises
+    `SparkNotReadyError` when pyspark is not installed.
+    """
+    package = find_spec("pyspark")
+    folders = package.submodule_search_locations if package else None
+    program = Path(next(iter(folders or []), "")) / "bin" / "spark-submit"
+    if not folders or not program.is_file():
+        missing = f"{program} is missing" if folders else "pyspark is not installed"
+        raise SparkNotReadyError(f"{missing}: install pyspark, {INSTEAD}")
     settings = {
         "spark.pyspark.python": python,
         "spark.pyspark.driver.python": python,
@@ -32,46 +72,51 @@ def submit_command(
         "spark.driver.memory": "2g",
         "spark.sql.shuffle.partitions": "16",
     }
-    command = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit"), "--master", master]
+    command = [str(program), "--master", master]
     for name, value in settings.items():
         command += ["--conf", f"{name}={value}"]
     return [*command, str(job), *arguments]
 
 
-def submit(command: list[str]) -> None:
+def submit(command: Sequence[str]) -> None:
     """Run spark-submit, its log on this process's stderr (Dagster keeps that as the step's compute log).
 
-    What the job says of itself goes the way of `job_reporter`. Raises `SparkJobError` when it fails.
+    Within a Dagster step the job reports to the run, in a session of its own. The job ends with this process,
+    however that ends. Raises `SparkJobError` when it fails, `SparkNotReadyError` when the ground is the reason.
     """
-    log: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            text = line.rstrip()
-            log.append(text)
-            del log[:-_KEPT_LINES]
-            print(text, file=sys.stderr, flush=True)
-    if process.returncode != 0:
-        raise SparkJobError(f"spark-submit ended with {process.returncode}: {first_error(log)}")
+    with child_reports() as variables:
+        code, log = _run(command, variables)
+        if code != 0:
+            master = command[command.index("--master") + 1] if "--master" in command else "-"
+            raise failure(code, master, log)
 
 
-@contextmanager
-def job_reporter() -> Iterator[Callable[[str], None]]:
-    """Within a Spark job: how it tells its progress to the Dagster run that started it (Dagster Pipes).
-
-    A job that somebody else submitted tells its own log.
-    """
-    from dagster_pipes import PipesEnvVarParamsLoader, open_dagster_pipes
-
-    if not PipesEnvVarParamsLoader().is_dagster_pipes_process():  # type: ignore[no-untyped-call]
-        yield print
-        return
-    with open_dagster_pipes() as pipes:
-        yield pipes.log.info
-
-
-def first_error(log: list[str]) -> str:
-    """The line of a Spark log that says what went wrong first."""
-    named = [line.strip() for line in log if "Error:" in line or "Exception:" in line]
-    refused = [line.strip() for line in log if " ERROR " in line]
-    return next(iter(named or refused or log[-1:]), "it wrote no log")
+def _run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[int, list[str]]:
+    """Exit code of the command, and the lines of its log that can tell why."""
+    with exported(variables):
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", _ENDED_WITH_ITS_STARTER, "spark-submit", str(_PATIENCE), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    telling: list[str] = []
+    text = ""
+    with process:
+        try:
+            for line in process.stdout:
+                text = line.rstrip()
+                if len(telling) < _KEPT_LINES and is_telling(text):
+                    telling.append(text)
+                print(text, file=sys.stderr, flush=True)
+        except BaseException:
+            process.stdin.close()
+            for _ in process.stdout:
+                """What it says while it ends: nobody reads it, but a full pipe would stop it."""
+            raise
+    return process.returncode, [*telling, text]

@@ -11,17 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 
-from blotout_orchestration.events.assets import events_assets, hourly_partitions
 from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS
 from blotout_orchestration.events.landing import land
 from blotout_orchestration.events.processing import HourResult, flatten_hours, pending_hours
-from blotout_orchestration.events.spark_engine import JOB
 from blotout_orchestration.lake import Lake
-from blotout_orchestration.platform.runs import partition_key
-from blotout_orchestration.platform.spark_jobs import SparkJobError, first_error, submit, submit_command
+from blotout_orchestration.platform.spark_jobs import SparkJobError
 from blotout_orchestration.settings import Settings
 
 from .sdk_requests import HOUR, POSITION, batch, event, put, request
@@ -187,46 +183,3 @@ def test_a_job_that_fails_names_its_error_and_commits_nothing(tmp_path: Path) ->
     assert pending_hours(lake) == [HOUR]
     assert lake.read(CORE_EVENTS).num_rows == 0
     assert list(Path(lake.layer("emr")).rglob("*.json")) == []
-
-
-def test_the_command_names_master_job_and_plan() -> None:
-    command = submit_command(
-        "spark://host:7077", JOB, ["--plan", "s3://bucket/plan.json"], python="/opt/python"
-    )
-    assert command[0].endswith("bin/spark-submit")
-    assert command[command.index("--master") + 1] == "spark://host:7077"
-    assert command[-3].endswith("flatten_events.py")
-    assert command[-2:] == ["--plan", "s3://bucket/plan.json"]
-    assert "spark.pyspark.python=/opt/python" in command
-
-
-def test_the_first_error_of_a_log_is_the_one_reported() -> None:
-    log = [
-        "INFO start",
-        "26/03/02 ERROR Executor: lost",
-        "ValueError: bad plan",
-        "SparkException: aborted: x",
-    ]
-    assert first_error(log) == "ValueError: bad plan"
-    assert first_error(["INFO only"]) == "INFO only"
-    assert first_error([]) == "it wrote no log"
-    with pytest.raises(SparkJobError, match="ended with 3"):
-        submit(["/bin/sh", "-c", "echo out; exit 3"])
-
-
-@pytest.mark.spark
-def test_the_job_reports_to_the_run_that_started_it(tmp_path: Path) -> None:
-    settings = _lake(tmp_path, "local[1]").settings.model_copy(update={"events_engine": "spark"})
-    lake = Lake(settings)
-    put(lake, [request(batch(event("a"), event("b"))), request(batch(event("a")))])
-    job = dg.Definitions(
-        assets=events_assets(lake, hourly_partitions(lake)),
-        jobs=[dg.define_asset_job("flatten", selection=[CORE_EVENTS.name])],
-    ).resolve_job_def("flatten")
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = job.execute_in_process(instance=instance, partition_key=partition_key(HOUR))
-        said = [record.user_message for record in instance.all_logs(result.run_id)]
-    assert result.success
-    assert any("on local[1]: 1 files in 1 tasks" in line for line in said)
-    assert any("3 events and lines read and written, 1 repeated within their hour" in line for line in said)
-    assert not any("INFO SparkContext" in line for line in said)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,8 +19,9 @@ from blotout_orchestration.demo.options import DemoOptions
 from blotout_orchestration.demo.store import generate, write
 from blotout_orchestration.events.processing import flatten_hours, pending_hours
 from blotout_orchestration.id_graph import spark_engine
+from blotout_orchestration.id_graph.assets import JOB, id_graph_assets, id_graph_job
 from blotout_orchestration.id_graph.blocks import block_ids
-from blotout_orchestration.id_graph.contract import ID_EDGES, ID_GRAPH_MERGES, ID_GRAPH_QUARANTINE
+from blotout_orchestration.id_graph.contract import ID_EDGES, ID_GRAPH, ID_GRAPH_MERGES, ID_GRAPH_QUARANTINE
 from blotout_orchestration.id_graph.recompute import Recomputed, recompute
 from blotout_orchestration.id_graph.rules import Rules
 from blotout_orchestration.id_graph.sources import default_sources
@@ -204,3 +207,59 @@ def test_what_a_killed_run_left_is_swept_once_no_run_can_need_it(
     (kept,) = root.iterdir()
     assert kept.name.startswith((now - timedelta(hours=1)).strftime("%Y%m%dT%H"))
     assert lake.read(ID_EDGES).num_rows == 0
+
+
+def test_the_first_error_is_seen_when_the_folder_is_gone_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = _lake(tmp_path, "spark")
+
+    def fails_without_its_folder(command: list[str]) -> None:
+        shutil.rmtree(Path(lake.layer("emr")) / "id_stitching")
+        raise SparkJobError("the first error")
+
+    monkeypatch.setattr(spark_engine, "submit", fails_without_its_folder)
+    with pytest.raises(SparkJobError, match="the first error"):
+        stitch(lake, rules=Rules(), run_id="test", sources=[MemorySource(content={"a": _random_edges(1)})])
+
+
+@pytest.mark.spark
+def test_a_rebuild_reports_every_round_to_its_run(tmp_path: Path) -> None:
+    lake = _lake(tmp_path, "spark", "local[1]")
+    write(generate(STORE), tmp_path / "store")
+    land_demo(lake, tmp_path / "store")
+    flatten_hours(lake, pending_hours(lake), engine="duckdb", run_id="test")
+    job = dg.Definitions(assets=id_graph_assets(lake), jobs=[id_graph_job()]).resolve_job_def(JOB)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(instance=instance)
+        records = instance.all_logs(result.run_id)
+    assert result.success
+    said = [record.user_message for record in records]
+    rounds = [line for line in said if line.startswith("round ")]
+    assert [line.split()[1] for line in rounds] == [str(number) for number in range(1, len(rounds) + 1)]
+    assert [line.endswith(", settled") for line in rounds] == [False] * (len(rounds) - 1) + [True]
+    (figures,) = [
+        record.dagster_event.engine_event_data.metadata
+        for record in records
+        if record.dagster_event is not None
+        and record.dagster_event.is_engine_event
+        and record.user_message.startswith("id_stitching: ")
+    ]
+    rows = lake.read(ID_GRAPH)
+    assert rows.num_rows > 0
+    assert figures["rounds"].value == len(rounds) >= 2
+    assert figures["ids"].value >= rows.num_rows
+    assert f"{figures['components'].value} components touched" in said
+    assert not [line for line in said if "unexpected message" in line or "did not receive" in line]
+
+
+@pytest.mark.spark
+def test_a_job_that_no_run_started_tells_its_own_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = _lake(tmp_path, "spark", "local[1]")
+    source = MemorySource(content={"a": [edge("u1", "s1", 1), edge("s1", "e1", 2), edge("u2", "s2", 2)]})
+    stitch(lake, rules=Rules(), run_id="test", sources=[source])
+    told = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("round 1 of large-star and small-star: ") for line in told)
+    assert "2 components, written in 1 parts" in told
