@@ -7,7 +7,6 @@ each other or with the ledger (staging.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -16,19 +15,13 @@ from blotout_orchestration.activation import values as kinds
 from blotout_orchestration.activation.channel import Channel
 from blotout_orchestration.activation.definition import Definition
 from blotout_orchestration.activation.hashing import Hasher, encode
-from blotout_orchestration.errors import BlotoutError
+from blotout_orchestration.activation.rows import open_rows
 from blotout_orchestration.lake.reads import quote
-from blotout_orchestration.platform.queries import run_query
-from blotout_orchestration.platform.query_text import QueryError
 from blotout_orchestration.settings import Settings
 
 CHUNK = 5_000
 PROFILES = "view_users"
 MEMBERSHIP = "segment_membership"
-
-
-class AudienceError(BlotoutError):
-    """The audience cannot be read as the channel describes it."""
 
 
 @dataclass(frozen=True)
@@ -65,24 +58,10 @@ def read_audience(
     settings: Settings, definition: Definition, channel: Channel, hasher: Hasher
 ) -> Iterator[list[Judged]]:
     """The audience in chunks. Raises AudienceError when it cannot be read, without values of its rows."""
-    with _told_without_values(), run_query(settings, audience_query(definition)) as result:
-        names = result.columns
-        rows = iter(result.rows)
+    with open_rows(settings, audience_query(definition)) as (names, rows):
         while chunk := list(islice(rows, CHUNK)):
             judged = [judge(definition, channel, hasher, dict(zip(names, row, strict=True))) for row in chunk]
             yield judged
-
-
-@contextmanager
-def _told_without_values() -> Iterator[None]:
-    """A failing query as AudienceError: DuckDB quotes the value it stumbled over, which may be a person's."""
-    try:
-        yield
-    except QueryError as error:
-        text = str(error)
-        # Names are told: a query is bound before any row is read.
-        bound = text.startswith(("Binder Error", "Catalog Error"))
-        raise AudienceError(text if bound else kinds.without_values(text, 500)) from None
 
 
 def judge(definition: Definition, channel: Channel, hasher: Hasher, row: Mapping[str, Any]) -> Judged:
@@ -157,8 +136,7 @@ def suppressed_hashes(settings: Settings, definition: Definition, hasher: Hasher
     kind = definition.kinds[suppression.field or definition.key]
     relation = ".".join(f'"{part}"' for part in suppression.table.split("."))
     query = f'select distinct "{suppression.column}" from {relation}'
-    with _told_without_values(), run_query(settings, query) as result:
-        rows = iter(result.rows)
+    with open_rows(settings, query) as (_, rows):
         while chunk := list(islice(rows, CHUNK)):
             hashes = []
             for (value,) in chunk:

@@ -10,7 +10,7 @@ import pytest
 from pyiceberg.expressions import AlwaysTrue
 
 from blotout_orchestration.activation.guards import LargeChangeError
-from blotout_orchestration.activation.source import AudienceError
+from blotout_orchestration.activation.rows import AudienceError
 from blotout_orchestration.activation.workspace import ChannelBusyError, Workspace
 from blotout_orchestration.lake import TableSpec
 from blotout_orchestration.lake.tables import Column

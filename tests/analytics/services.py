@@ -29,6 +29,7 @@ _TYPES = {
     "DOUBLE": "double",
     "BOOLEAN": "boolean",
     "DATE": "date",
+    "TIMESTAMP WITH TIME ZONE": "timestamp(6) with time zone",
 }
 
 
@@ -89,6 +90,8 @@ def _for_duckdb(sql: str) -> str:
 
 
 def _type(kind: str) -> str:
+    if kind.endswith("[]"):
+        return f"array({_type(kind.removesuffix('[]'))})"
     return _TYPES.get(kind) or kind.lower().replace(",", ", ")
 
 
@@ -138,12 +141,19 @@ class TrinoService(Service):
 
 
 def _signature(name: str, kind: str) -> dict[str, Any]:
+    return {"name": name, "type": kind, "typeSignature": _type_signature(kind)}
+
+
+def _type_signature(kind: str) -> dict[str, Any]:
     raw, _, inside = kind.rstrip(")").partition("(")
+    if raw == "array":
+        return {"rawType": raw, "arguments": [{"kind": "TYPE", "value": _type_signature(inside)}]}
+    if raw == "timestamp":
+        raw, inside = "timestamp with time zone", "6"
     numbers = inside.split(", ") if inside else []
     if raw == "varchar":
         numbers = ["2147483647"]
-    arguments = [{"kind": "LONG", "value": int(number)} for number in numbers]
-    return {"name": name, "type": kind, "typeSignature": {"rawType": raw, "arguments": arguments}}
+    return {"rawType": raw, "arguments": [{"kind": "LONG", "value": int(number)} for number in numbers]}
 
 
 def _json(value: Any) -> Any:
