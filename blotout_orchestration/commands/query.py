@@ -24,9 +24,10 @@ def sql(
     ],
     format_: Annotated[QueryFormat, typer.Option("--format", help="How to print it.")] = QueryFormat.TABLE,
 ) -> None:
-    """Query the lake and the published warehouse; nothing can be changed.
+    """Query the lake and the warehouse; nothing can be changed.
 
-    A bare table name means {organisation}_{environment}.name; SHOW TABLES lists what there is.
+    A bare table name means {organisation}_{environment}.name; SHOW TABLES lists what there is. With WAREHOUSE trino
+    or athena the query runs there, in Trino's SQL.
     """
     from blotout_orchestration.platform import query_output
     from blotout_orchestration.platform.queries import run_query

@@ -1,7 +1,7 @@
 """Read-only SQL over the lake and the published warehouse, under one set of names.
 
 Belongs here: finding tables by name and opening a locked connection that shows only them. Does not belong
-here: judging the text (query_text.py), printing (query_output.py).
+here: judging the text (query_text.py), printing (query_output.py), asking Trino or Athena (server_queries.py).
 """
 
 from __future__ import annotations
@@ -42,9 +42,15 @@ def run_query(settings: Settings, query: str) -> Iterator[QueryResult]:
     """Run one reading statement; the rows can be fetched while the context is open.
 
     Names: `table` means `{organisation}_{environment}.table`; a table that both the lake and the warehouse
-    have is the lake's. Raises QueryError for a query that does not only read, names what is not there, or
-    fails.
+    have is the lake's. On Trino and Athena the query runs there, in their SQL. Raises QueryError for a query that
+    does not only read, names what is not there, or fails; ReaderError when a server does not answer it.
     """
+    if settings.warehouse != "duckdb":
+        from blotout_orchestration.platform.server_queries import run_on_server
+
+        with run_on_server(settings, query) as result:
+            yield result
+        return
     import duckdb
 
     asked = understand(query)
