@@ -7,14 +7,14 @@ way (queries.py), printing (query_output.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from blotout_orchestration.lake.reads import quote
 from blotout_orchestration.platform.queries import QueryResult
 from blotout_orchestration.platform.query_text import QueryError
-from blotout_orchestration.platform.warehouse_reader import open_server
+from blotout_orchestration.platform.warehouse_reader import Row, open_server
 from blotout_orchestration.settings import Settings
 
 READ_ONLY: Final = "blotout sql only reads: one SELECT, WITH, VALUES, DESCRIBE or SHOW TABLES, in Trino's SQL"
@@ -32,13 +32,16 @@ def run_on_server(settings: Settings, query: str) -> Iterator[QueryResult]:
     ReaderError when the service refuses or does not answer.
     """
     text = query.strip().removesuffix(";").rstrip()
-    sql = _shown(settings, text) or _described(settings, text)
-    if sql is None:
+    described = _described(settings, text)
+    sql = described or _shown(settings, text) or text
+    if sql is text:
         judge(text)
-        sql = text
     with open_server(settings) as reader:
         answer = reader.answer(sql, lenient=True)
-        yield QueryResult(tuple(name for name, _ in answer.columns), answer.rows)
+        rows: Iterable[Row] = answer.rows
+        if described and not (rows := list(rows)):
+            raise QueryError(f"there is no table {text.split()[-1]}; SHOW TABLES lists what there is")
+        yield QueryResult(tuple(name for name, _ in answer.columns), rows)
 
 
 def judge(text: str) -> None:
@@ -92,7 +95,7 @@ def _shown(settings: Settings, text: str) -> str | None:
 
 
 def _described(settings: Settings, text: str) -> str | None:
-    """DESCRIBE as a query; of a table that is not there it has no row."""
+    """DESCRIBE as a query."""
     if not (match := _DESCRIBE.fullmatch(text)):
         return None
     schema, table = match.groups()
