@@ -178,17 +178,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Flatten hours of landed requests on Spark.")
     parser.add_argument("--plan", required=True, help="location of the plan, JSON")
     plan = read_json(parser.parse_args().plan)
-    from pyspark.sql import SparkSession
+    from blotout_orchestration.platform.spark_driver import job_reporter, spark_session
 
-    from blotout_orchestration.platform.spark_driver import job_reporter
-
-    spark = (
-        SparkSession.builder.appName("flatten_events")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-        .config("spark.sql.ansi.enabled", "true")
-        .getOrCreate()
-    )
+    spark = spark_session("flatten_events", {"spark.sql.ansi.enabled": "true"})
     try:
         with job_reporter("flatten_events") as report:
             manifest = run(spark, plan, report)

@@ -7,7 +7,7 @@ Reads Parquet with the columns of id_edges and writes the same rows, with the co
 by the orchestrator, part by part. Large-star and small-star alternate until nothing changes (R. Kiveris et
 al., "Connected Components in MapReduce and Beyond", SoCC 2014). Each round is written to Parquet: the plan
 would grow without bound otherwise. Belongs here: this job only; of the package it takes
-the way to report and to name locations, nothing else.
+the session, the way to report and to name locations, nothing else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (the name that Spark's own documentation uses)
 
-from blotout_orchestration.platform.spark_driver import Reporter, job_reporter, spark_location
+from blotout_orchestration.platform.spark_driver import Reporter, job_reporter, spark_location, spark_session
 
 MAXIMUM_ROUNDS = 60
 """Rounds grow with the logarithm of the ids; this many means a defect."""
@@ -141,12 +141,7 @@ def main() -> None:
     parser.add_argument("--parts", required=True, type=int, help="number of parts, from 1")
     options = parser.parse_args()
 
-    spark = (
-        SparkSession.builder.appName("id_stitching")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-        .getOrCreate()
-    )
+    spark = spark_session("id_stitching")
     try:
         with job_reporter("id_stitching") as report:
             stitch(spark, options.edges, options.output, options.work, options.parts, report)

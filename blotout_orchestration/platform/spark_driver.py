@@ -1,4 +1,4 @@
-"""What a Spark job of ours needs within its driver: how it reports, and how its Spark names a location.
+"""What a Spark job of ours needs within its driver: its session, how it reports, how it names a location.
 
 Belongs here: what `spark/*.py` share. Does not belong here: starting a job (spark_jobs.py), anything that
 imports Dagster: a driver has `dagster_pipes` at most.
@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+ALWAYS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+"""What the rows depend on."""
+DEFAULTS = {"spark.sql.shuffle.partitions": "16"}
 Figures = Mapping[str, int | float | str]
 
 
@@ -40,6 +46,21 @@ def job_reporter(job: str) -> Iterator[Reporter]:
             pipes.log.info,
             lambda figures: pipes.report_custom_message({"job": job, "figures": dict(figures)}),
         )
+
+
+def spark_session(job: str, settings: Mapping[str, str] | None = None) -> Any:
+    """The session of a job: its own settings, and ours where spark-defaults.conf leaves them open."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName(job)
+    for name, value in {**ALWAYS, **(settings or {})}.items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    given = spark.sparkContext.getConf()
+    for name, value in DEFAULTS.items():
+        if not given.contains(name):
+            spark.conf.set(name, value)
+    return spark
 
 
 def spark_location(spark: Any, location: str) -> str:

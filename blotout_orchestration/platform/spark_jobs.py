@@ -20,11 +20,14 @@ from blotout_orchestration.platform.spark_errors import (
     failure,
     is_telling,
 )
-from blotout_orchestration.settings import exported
+from blotout_orchestration.settings import environment_variable, exported
 
 __all__ = ["SparkJobError", "SparkNotReadyError", "submit", "submit_command"]
 
 _KEPT_LINES = 400
+_MEMORY = "SPARK_DRIVER_MEMORY"
+_DRIVER_MEMORY = "2g"
+"""Told by the variable: `spark.driver.memory` of a deployment's spark-defaults.conf goes before that."""
 _PATIENCE = 20
 """Seconds that a job is given to end when it is asked to."""
 _ENDED_WITH_ITS_STARTER = """
@@ -69,8 +72,6 @@ def submit_command(
         "spark.pyspark.driver.python": python,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.memory": "2g",
-        "spark.sql.shuffle.partitions": "16",
     }
     command = [str(program), "--master", master]
     for name, value in settings.items():
@@ -93,7 +94,8 @@ def submit(command: Sequence[str]) -> None:
 
 def _run(command: Sequence[str], variables: Mapping[str, str]) -> tuple[int, list[str]]:
     """Exit code of the command, and the lines of its log that can tell why."""
-    with exported(variables):
+    memory = environment_variable(_MEMORY) or _DRIVER_MEMORY
+    with exported({**variables, _MEMORY: memory}):
         process = subprocess.Popen(
             ["/bin/sh", "-c", _ENDED_WITH_ITS_STARTER, "spark-submit", str(_PATIENCE), *command],
             stdin=subprocess.PIPE,

@@ -49,10 +49,10 @@ def _job(lake: Lake) -> dg.JobDefinition:
 @pytest.mark.spark
 def test_every_batch_of_a_run_reports_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = _lake(tmp_path)
-    put(lake, [request(batch(event("a"), event("b"))), request(batch(event("a")))])
-    put(lake, [request(batch(event("c")))], hour=HOUR + timedelta(hours=1))
+    first = put(lake, [request(batch(event("a"), event("b"))), request(batch(event("a")))])
+    second = put(lake, [request(batch(event("c")))], hour=HOUR + timedelta(hours=1))
     put(lake, [request(batch(event("d"), event("e")))], hour=HOUR + timedelta(hours=2))
-    monkeypatch.setitem(BATCH_BYTES, "spark", 1)
+    monkeypatch.setitem(BATCH_BYTES, "spark", first.stat().st_size + second.stat().st_size)
     with dg.DagsterInstance.ephemeral() as instance:
         tags = range_tags(HOUR, HOUR + timedelta(hours=2))
         result = _job(lake).execute_in_process(instance=instance, tags=tags)
@@ -60,10 +60,12 @@ def test_every_batch_of_a_run_reports_to_it(tmp_path: Path, monkeypatch: pytest.
     assert result.success
     assert pending_hours(lake) == []
     said = [record.user_message for record in records]
-    assert sum("on local[1]: 1 files in 1 tasks" in line for line in said) == 3
+    assert [line.partition(" on ")[2] for line in said if line.startswith("Spark ")] == [
+        "local[1]: 2 files in 1 tasks",
+        "local[1]: 1 files in 1 tasks",
+    ]
     assert [line for line in said if "events and lines read and written" in line] == [
-        "3 events and lines read and written, 1 repeated within their hour",
-        "1 events and lines read and written, 0 repeated within their hour",
+        "4 events and lines read and written, 1 repeated within their hour",
         "2 events and lines read and written, 0 repeated within their hour",
     ]
     reported = [
@@ -73,8 +75,8 @@ def test_every_batch_of_a_run_reports_to_it(tmp_path: Path, monkeypatch: pytest.
         and record.dagster_event.is_engine_event
         and record.user_message.startswith("flatten_events: ")
     ]
-    assert [figures["events"].value for figures in reported] == [3, 1, 2]
-    assert [figures["duplicates"].value for figures in reported] == [1, 0, 0]
+    assert [figures["events"].value for figures in reported] == [4, 2]
+    assert [figures["duplicates"].value for figures in reported] == [1, 0]
     assert not [line for line in said if "unexpected message" in line or "did not receive" in line]
     assert not [line for line in said if "INFO SparkContext" in line], "Spark's own log drowns the steps'"
 

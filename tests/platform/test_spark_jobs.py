@@ -14,7 +14,7 @@ from types import FrameType
 import pytest
 
 from blotout_orchestration.errors import BlotoutError
-from blotout_orchestration.platform import spark_jobs
+from blotout_orchestration.platform import spark_errors, spark_jobs
 from blotout_orchestration.platform.spark_errors import failure, first_error
 from blotout_orchestration.platform.spark_jobs import (
     SparkJobError,
@@ -108,6 +108,14 @@ def test_what_a_person_can_mend_is_one_line_that_names_the_setting(line: str, sa
         raise error
 
 
+def test_the_page_of_spark_explains_every_such_line() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "spark.md").read_text("utf-8")
+    explained = [row.split("`")[1].removesuffix("...") for row in page.splitlines() if row.startswith("| `")]
+    for message in spark_errors._NOT_READY.values():
+        said = message.format(master="yarn")
+        assert [start for start in explained if said.startswith(start)], f"docs/spark.md lacks: {said}"
+
+
 def test_the_first_error_of_a_log_is_the_one_reported() -> None:
     log = [
         "INFO start",
@@ -168,6 +176,29 @@ def test_an_interrupted_run_waits_for_its_job_to_end(tmp_path: Path) -> None:
         signal.signal(signal.SIGALRM, before)
     assert (tmp_path / "ended").exists()
     assert not _is_alive(_pid(tmp_path))
+
+
+@pytest.mark.spark
+def test_a_deployment_tunes_spark_by_its_own_defaults_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(
+        "from blotout_orchestration.platform.spark_driver import spark_session\n"
+        "names = ('spark.sql.shuffle.partitions', 'spark.sql.session.timeZone')\n"
+        "spark = spark_session('job')\n"
+        "most = spark._jvm.java.lang.Runtime.getRuntime().maxMemory() >> 20\n"
+        "print('found', *(spark.conf.get(name) for name in names), most, flush=True)\n"
+    )
+    for tuned in (False, True):
+        if tuned:
+            defaults = tmp_path / "spark-defaults.conf"
+            defaults.write_text("spark.sql.shuffle.partitions 7\nspark.driver.memory 700m\n")
+            monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+        submit(submit_command("local[1]", job, []))
+    found = [line.split() for line in capsys.readouterr().err.splitlines() if line.startswith("found ")]
+    assert [line[1:3] for line in found] == [["16", "UTC"], ["7", "UTC"]]
+    assert [round(int(line[3]), -2) for line in found] == [2000, 700]
 
 
 @pytest.mark.spark
