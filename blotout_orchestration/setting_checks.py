@@ -222,3 +222,18 @@ def check_secret(value: SecretStr) -> SecretStr:
     if not text or text != text.strip():
         raise ValueError("empty, or white space at its begin or end")
     return value
+
+
+def check_secret_address(value: SecretStr) -> SecretStr:
+    """An address whose path is a secret: https, so that nobody on the way reads it; http to this machine only."""
+    text = check_secret(value).get_secret_value()
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("not an address") from None
+    if parts.scheme not in ("http", "https") or not host or re.search(r"\s", text):
+        raise ValueError("not an address")
+    if parts.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("http:// would send the secret in clear text")
+    return value

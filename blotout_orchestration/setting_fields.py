@@ -33,6 +33,7 @@ Addresses = Annotated[str, AfterValidator(checks.check_addresses)]
 AccountNumbers = Annotated[str, AfterValidator(checks.check_account_numbers)]
 TeamAddresses = Annotated[str, AfterValidator(checks.check_team_addresses)]
 Secret = Annotated[SecretStr, AfterValidator(checks.check_secret)]
+SecretAddress = Annotated[SecretStr, AfterValidator(checks.check_secret_address)]
 
 MASK: Final = "********"
 _CREDENTIALS: Final = re.compile(r"//.*@", re.DOTALL)

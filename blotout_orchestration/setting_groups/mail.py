@@ -79,11 +79,11 @@ class MailSettings(BaseModel):
         "`team=address` pairs, with commas between them",
         "data-platform=data@example.com,marketing=ads@example.com",
     )
-    alert_webhook: fields.Secret | None = setting(
+    alert_webhook: fields.SecretAddress | None = setting(
         "Mail and alerts",
         None,
         "Address that every alert is posted to as well, such as an incoming webhook of Slack.",
-        "an https:// address",
+        "an https:// address (http:// to this machine only)",
         "https://hooks.slack.example.com/services/T000/B000/KEY",
         secret=True,
     )

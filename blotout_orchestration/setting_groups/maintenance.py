@@ -123,7 +123,7 @@ class MaintenanceSettings(BaseModel):
     )
     idle_transaction_minutes: int = _number(
         240,
-        "Idle time within a transaction after which a connection is closed; not below IDLE_CONNECTION_MINUTES.",
+        "Idle time within a transaction after which a connection is closed; IDLE_CONNECTION_MINUTES counts where it is longer.",
         "minutes",
         1,
         43_200,

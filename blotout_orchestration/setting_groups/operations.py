@@ -56,11 +56,11 @@ class OperationsSettings(BaseModel):
         ge=1,
         le=3650,
     )
-    heartbeat_address: fields.Secret | None = setting(
+    heartbeat_address: fields.SecretAddress | None = setting(
         "Billing and upkeep",
         None,
         "Address that is requested every five minutes while the daemon is alive, for an outside watchdog.",
-        "an https:// address",
+        "an https:// address (http:// to this machine only)",
         "https://watchdog.example.com/ping/KEY",
         secret=True,
     )

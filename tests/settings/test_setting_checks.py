@@ -133,3 +133,36 @@ def test_an_hour_without_offset_is_utc() -> None:
 def test_a_secret_with_a_copied_line_end_is_refused() -> None:
     with pytest.raises(ValueError, match="white space"):
         checks.check_secret(SecretStr("hunter2\n"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://hooks.example.com/services/KEY",
+        "http://127.0.0.1:8000/KEY",
+        "http://[::1]:8000/",
+        "http://localhost/KEY",
+    ],
+)
+def test_a_secret_address_is_https_or_of_this_machine(address: str) -> None:
+    assert checks.check_secret_address(SecretStr(address)).get_secret_value() == address
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("x/y", "not an address"),
+        ("???", "not an address"),
+        ("https://", "not an address"),
+        ("https://host:port/", "not an address"),
+        ("https://[::1/", "not an address"),
+        ("ftp://hooks.example.com/KEY", "not an address"),
+        ("https://hooks.example.com/a b", "not an address"),
+        ("http://hooks.example.com/KEY", "clear text"),
+        ("http://localhost.example.com/KEY", "clear text"),
+        ("https://hooks.example.com/KEY\n", "white space"),
+    ],
+)
+def test_a_secret_address_that_cannot_be_requested_safely_is_refused(address: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        checks.check_secret_address(SecretStr(address))
