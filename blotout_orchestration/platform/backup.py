@@ -57,12 +57,16 @@ def back_up(settings: Settings, archive: Path, now: datetime, progress: Progress
     """Write BLOTOUT_HOME to a `.tar.gz`, readable by its owner only; whole, or not at all.
 
     May run while the platform works: it waits for a dbt run to end, and dbt waits while the warehouse is copied.
-    Raises UsageError, BackupError.
+    Raises UsageError, also where there is nothing to copy or an archive already; BackupError.
     """
     home = settings.blotout_home.absolute()
     _check_embedded(settings, home)
+    if not any(path.is_file() for path in home.rglob("*")):
+        raise UsageError(f"no platform at {home}, nothing to back up; check BLOTOUT_HOME")
     if archive.absolute().is_relative_to(home):
         raise UsageError(f"{archive} lies in BLOTOUT_HOME; a backup belongs somewhere else")
+    if os.path.lexists(archive):
+        raise UsageError(f"{archive} is there already and is kept; name another file, or move it away first")
     archive.parent.mkdir(parents=True, exist_ok=True)
     unfinished = archive.with_name(f"{archive.name}.unfinished")
     entries: dict[str, dict[str, Any]] = {}

@@ -136,6 +136,33 @@ def test_a_home_with_something_in_it_and_another_path_are_refused(
         restore(elsewhere, archive, print)
 
 
+@pytest.mark.parametrize("made", ["missing", "empty", "empty folders"])
+def test_a_home_without_a_platform_is_refused_and_the_good_archive_kept(
+    lake: Lake, settings: Settings, tmp_path: Path, made: str
+) -> None:
+    lake.ensure(NUMBERS)
+    archive = tmp_path / "backup.tar.gz"
+    back_up(settings, archive, NOW, print)
+    good = archive.read_bytes()
+    nowhere = settings.model_copy(update={"blotout_home": tmp_path / "nowhere"})
+    if made != "missing":
+        (tmp_path / "nowhere" / ("dagster/history" if made == "empty folders" else "")).mkdir(parents=True)
+    for name in ("backup.tar.gz", "other.tar.gz"):
+        with pytest.raises(UsageError, match=r"no platform at .*nowhere.* check BLOTOUT_HOME"):
+            back_up(nowhere, tmp_path / name, NOW, print)
+    assert archive.read_bytes() == good
+    assert list(tmp_path.glob("*.tar.gz*")) == [archive]
+
+
+def test_an_archive_that_is_there_is_never_replaced(lake: Lake, settings: Settings, tmp_path: Path) -> None:
+    lake.ensure(NUMBERS)
+    archive = tmp_path / "backup.tar.gz"
+    archive.write_bytes(b"last week's")
+    with pytest.raises(UsageError, match="is there already and is kept"):
+        back_up(settings, archive, NOW, print)
+    assert archive.read_bytes() == b"last week's"
+
+
 @contextmanager
 def somebody_writes(path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that has the warehouse open until it gets a line."""
