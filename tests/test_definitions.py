@@ -21,6 +21,8 @@ from dagster import (
 )
 
 from blotout_orchestration.definitions import build_defs
+from blotout_orchestration.lake import Lake
+from blotout_orchestration.lake.layers import hour_folder
 from blotout_orchestration.settings import Settings
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "definitions.json"
@@ -118,9 +120,14 @@ def test_a_range_of_hours_is_one_run(definitions):
     assert node.partitions_def.get_first_partition_key() == "2026-03-01-00:00"
 
 
-def test_the_start_date_of_1977_makes_no_partitions(definitions):
-    keys = definitions.resolve_asset_graph().get(AssetKey("core_events")).partitions_def.get_partition_keys()
-    assert keys[0] == "2026-03-01-00:00"
+def test_the_start_date_of_1977_makes_no_partitions(tmp_path):
+    """Without EVENTS_START_HOUR the first landed hour is the first partition, whatever Airflow began with."""
+    settings = Settings(_env_file=None, blotout_home=tmp_path, airflow_start_date="1977-10-01 00:00:00")
+    landed = Path(Lake(settings).layer("landing")) / hour_folder(datetime(2026, 3, 1, 5, tzinfo=UTC))
+    landed.mkdir(parents=True)
+    (landed / "a.jsonl").write_text("{}\n")
+    node = build_defs(settings).resolve_asset_graph().get(AssetKey("core_events"))
+    assert node.partitions_def.get_first_partition_key() == "2026-03-01-05:00"
 
 
 def test_an_empty_lake_begins_with_the_catch_up_window_so_that_landed_hours_are_partitions(tmp_path):
