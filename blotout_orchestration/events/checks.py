@@ -6,10 +6,13 @@ Belongs here: what must hold of core_events in production. Tests of the same rul
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pyarrow.compute as pc
 from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, asset_check
 from pyiceberg.expressions import And, GreaterThanOrEqual, LessThanOrEqual
 
+from blotout_orchestration.events.batches import hours_filter
 from blotout_orchestration.events.contract import CORE_EVENTS, EVENT_HOURS
 from blotout_orchestration.lake import Lake
 
@@ -99,11 +102,41 @@ def newest_bad_share(lake: Lake) -> float:
 
 
 def newest_event(lake: Lake) -> datetime | None:
-    """Newest event time over all hours whose clock is not ahead of its arrival by more than a day."""
-    rows = lake.read(EVENT_HOURS).to_pylist()
-    times = [
-        min(row["last_event_datetime"], row["arrival_hour"] + timedelta(hours=1))
-        for row in rows
-        if row["last_event_datetime"] is not None
-    ]
-    return max(times, default=None)
+    """The newest event time of all hours; None without any event.
+
+    An hour holds the newest time alone, which a clock that is ahead may have made. A time after the hour's
+    end is replaced by the newest one within it, read from core_events for the few hours that could win.
+    """
+    rows = [row for row in lake.read(EVENT_HOURS).to_pylist() if row["last_event_datetime"] is not None]
+    newest: datetime | None = None
+    for row in sorted(rows, key=_latest_possible, reverse=True):
+        if newest is not None and _latest_possible(row) <= newest:
+            break
+        time = (
+            row["last_event_datetime"]
+            if row["last_event_datetime"] <= _end(row)
+            else _newest_until(lake, row)
+        )
+        newest = max(filter(None, (newest, time)), default=None)
+    return newest
+
+
+def _latest_possible(row: dict[str, Any]) -> datetime:
+    """The newest time that an event of an hour can have by a clock that is right."""
+    return min(row["last_event_datetime"], _end(row))
+
+
+def _end(row: dict[str, Any]) -> datetime:
+    end: datetime = row["arrival_hour"] + timedelta(hours=1)
+    return end
+
+
+def _newest_until(lake: Lake, row: dict[str, Any]) -> datetime | None:
+    """The newest event time of an hour that is not after the hour's end."""
+    where = And(
+        hours_filter([row["arrival_hour"]]),
+        LessThanOrEqual(term="event_datetime", value=_end(row).isoformat()),
+    )
+    times = lake.read(CORE_EVENTS, where, columns=("event_datetime",))["event_datetime"]
+    newest: datetime | None = pc.max(times).as_py()
+    return newest

@@ -19,7 +19,7 @@ from dagster import (
 
 from blotout_orchestration.events.assets import events_assets, hourly_partitions
 from blotout_orchestration.events.batches import hours_filter
-from blotout_orchestration.events.checks import events_checks
+from blotout_orchestration.events.checks import events_checks, newest_event
 from blotout_orchestration.events.contract import CORE_EVENTS, EVENT_HOURS
 from blotout_orchestration.events.processing import flatten_hours
 from blotout_orchestration.lake import Lake
@@ -164,10 +164,35 @@ def test_the_newest_event_may_not_be_older_than_three_hours(lake: Lake, age: flo
 
 def test_a_clock_that_is_ahead_does_not_hide_that_nothing_arrives(lake: Lake) -> None:
     old = THIS_HOUR - timedelta(hours=8)
-    write_ledger(lake, hour_row(old, last_event_datetime=NOW + timedelta(days=2)))
+    newest = old + timedelta(minutes=10)
+    _flatten_hour(lake, old, newest, old + timedelta(days=2))
     result = run_check(lake, "newest_event_is_recent")
     assert not result.passed
-    assert figures(result)["newest_event_datetime"] == (old + timedelta(hours=1)).isoformat()
+    assert figures(result)["newest_event_datetime"] == newest.isoformat()
+
+
+def test_one_clock_that_is_ahead_does_not_make_a_backlog_of_old_events_recent(lake: Lake) -> None:
+    yesterday = THIS_HOUR - timedelta(days=1)
+    _flatten_hour(lake, THIS_HOUR - timedelta(hours=1), yesterday, NOW + timedelta(hours=5))
+    _flatten_hour(lake, THIS_HOUR - timedelta(hours=30), THIS_HOUR - timedelta(hours=30))
+    result = run_check(lake, "newest_event_is_recent")
+    assert not result.passed
+    assert figures(result)["newest_event_datetime"] == yesterday.isoformat()
+
+
+def test_an_hour_of_nothing_but_clocks_that_are_ahead_says_nothing(lake: Lake) -> None:
+    _flatten_hour(lake, THIS_HOUR - timedelta(hours=1), NOW + timedelta(hours=5))
+    assert newest_event(lake) is None
+
+
+def _flatten_hour(lake: Lake, hour: datetime, *moments: datetime) -> None:
+    """An hour of arrival with an event at each of these moments, by the clients' clocks."""
+    events = [
+        event(f"{hour:%d%H}-{number}", evt=int(moment.timestamp() * 1000))
+        for number, moment in enumerate(moments)
+    ]
+    put(lake, [request(batch(*events), received_at=hour.isoformat())], hour=hour)
+    flatten_hours(lake, [hour], engine="duckdb", run_id="test")
 
 
 def test_hours_that_only_arrived_now_do_not_make_old_events_recent(lake: Lake) -> None:
