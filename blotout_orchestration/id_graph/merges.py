@@ -13,33 +13,46 @@ from blotout_orchestration.id_graph.workspace import Workspace, node_is_end, sam
 
 
 def moves(space: Workspace) -> None:
-    """Make `moves`: the ids of `graph_new` with the person they were of (null for new ids) and are of now."""
-    kind = "table" if space.has_rows("graph_old") else "view"
+    """Make `moves`: ids with the person they were of (null for new ids) and are of now.
+
+    All ids that were recomputed or seen; the others of `losers` move with those of their component.
+    """
+    kind = "table" if space.has_rows("graph_old") or space.has_rows("short_rows") else "view"
     space.connection.execute(
         f"""create or replace temporary {kind} moves as
+            select id_type, provider, id, before, global_user_id as after from short_rows
+            union all
             select n.id_type, n.provider, n.id, o.global_user_id as before, n.global_user_id as after
             from graph_new as n left join graph_old as o on {same_node("o", "n")}"""
     )
 
 
-def redirects(space: Workspace, *, every: bool) -> None:
-    """Make `merges_old` and `merges_new` from `graph_old`, `graph_new`, `moves` and `links` (this run's edges).
+def people(space: Workspace) -> None:
+    """Make `old_people` and `new_people`: the people of a run's components before and after, by their oldest id."""
+    space.connection.execute(
+        """create or replace temporary table old_people as
+           select global_user_id, id_type, provider, id, last_seen from graph_old where is_canonical
+           union all
+           from short_before"""
+    )
+    space.connection.execute(
+        """create or replace temporary table new_people as
+           select global_user_id, first_seen from graph_new where is_canonical
+           union all
+           from short_after"""
+    )
 
-    `recomputed` holds the people of before whose ids are all in `graph_old`, `winners` people that stay as
-    they are and whose oldest id may not be in `graph_new`. With `every` all redirects are checked (a full
+
+def redirects(space: Workspace, *, every: bool) -> None:
+    """Make `merges_old` and `merges_new` from `moves`, `losers`, the people and `links` (this run's edges).
+
+    `graph_old` has all ids of the people that it shows. With `every` all redirects are checked (a full
     rebuild), otherwise those that the changed people concern.
     """
     connection = space.connection
     connection.execute(
-        """create or replace temporary table alive as
-           select global_user_id, first_seen from graph_new where is_canonical
-           union
-           select global_user_id, first_seen from winners"""
-    )
-    connection.execute(
         """create or replace temporary table retired as
-           select global_user_id, id_type, provider, id, last_seen from graph_old
-           where is_canonical and global_user_id not in (select global_user_id from alive)"""
+           from old_people where global_user_id not in (select global_user_id from new_people)"""
     )
     if not space.has_rows("merges"):
         connection.execute("create or replace temporary table merges_old as select * from merges where false")
@@ -60,10 +73,11 @@ def redirects(space: Workspace, *, every: bool) -> None:
 
 
 _CONCERNED = """
-    new_global_user_id in (select global_user_id from retired union all from recomputed)
-    or old_global_user_id in (select global_user_id from alive)
+    new_global_user_id in (
+        select global_user_id from retired union all select global_user_id from graph_old where is_canonical)
+    or old_global_user_id in (select global_user_id from new_people)
     or (new_global_user_id is null and exists (
-        select 1 from graph_new as n where n.id = old_id and n.id_type = old_id_type
+        select 1 from moves as n where n.id = old_id and n.id_type = old_id_type
         and n.provider is not distinct from old_provider))
 """
 
@@ -84,27 +98,32 @@ _EVIDENCE = f"""
     order by joined, first_seen, id_a_type, id_a, id_b_type, id_b, source
 """
 
+# Where a person's oldest id is now: told by its own move, or by that of its component as a whole.
 _MERGES_NEW = f"""
     create or replace temporary table merges_new as
     with kept as (
-        select m.* exclude (file_path, pos) replace (n.global_user_id as new_global_user_id)
+        select m.* exclude (file_path, pos)
+               replace (coalesce(n.after, w.global_user_id) as new_global_user_id)
         from merges_old as m
-        left join graph_new as n on n.id = m.old_id and n.id_type = m.old_id_type
+        left join moves as n on n.id = m.old_id and n.id_type = m.old_id_type
              and n.provider is not distinct from m.old_provider
-        where m.old_global_user_id not in (select global_user_id from alive)
+        left join losers as w on w.component_id = m.new_global_user_id
+        where m.old_global_user_id not in (select global_user_id from new_people)
           and m.old_global_user_id not in (select global_user_id from retired)
     ),
     fresh as (
-        select r.global_user_id as old_global_user_id, n.global_user_id as new_global_user_id,
+        select r.global_user_id as old_global_user_id,
+               coalesce(n.after, w.global_user_id) as new_global_user_id,
                coalesce(e.first_seen, c.first_seen, r.last_seen) as merged_at,
-               case when n.global_user_id is null then 'ids are gone'
+               case when coalesce(n.after, w.global_user_id) is null then 'ids are gone'
                     else coalesce(e.source, 'oldest id changed') end as why,
                e.id_a_type as evidence_a_type, e.id_a as evidence_a,
                e.id_b_type as evidence_b_type, e.id_b as evidence_b,
                r.id_type as old_id_type, r.provider as old_provider, r.id as old_id
         from retired as r
-        left join graph_new as n on {same_node("n", "r")}
-        left join alive as c on c.global_user_id = n.global_user_id
+        left join moves as n on {same_node("n", "r")}
+        left join losers as w on w.component_id = r.global_user_id
+        left join new_people as c on c.global_user_id = coalesce(n.after, w.global_user_id)
         left join retired_evidence as e on e.global_user_id = r.global_user_id
     )
     select * exclude (run_id) from kept

@@ -55,21 +55,25 @@ def _moved(space: Workspace) -> tuple[int, dict[str, int]]:
     )
     # Whoever kept its global_user_id kept its oldest id, so it is one of the parts itself.
     split = connection.execute(
-        """select before, count(*) + (before in (select global_user_id from alive))::integer as parts
+        """select before, count(*) + (before in (select global_user_id from new_people))::integer as parts
            from moved where before is not null group by before having parts > 1 order by 2 desc, 1"""
     ).fetchall()
     return space.number("select sum(ids) from moved where before is null"), dict(split)
 
 
 def summarise(space: Workspace, work: Work, touched: int, dry_run: bool) -> StitchResult:
-    """The result of a run from `graph_old`, `graph_new`, `moves`, redirects and quarantine of its workspace."""
+    """The result of a run from the people, moves, redirects and quarantine of its workspace."""
     connection = space.connection
-    held, old, new = (totals(space, name) for name in ("graph", "graph_old", "graph_new"))
+    held = totals(space, "graph")
+    counted = ("graph_old", "graph_new", "short_rows", "old_people", "new_people")
+    old, new, short, old_people, new_people = (
+        space.number(f"select count(*) from {name}") for name in counted
+    )
     redirects = [
         space.number(f"select count(*) from {name}") for name in ("merges", "merges_old", "merges_new")
     ]
-    new_ids, split = new[0], dict[str, int]()
-    if old[0]:
+    new_ids, split = new, dict[str, int]()
+    if old or short:
         new_ids, split = _moved(space)
     merged = connection.execute(
         """select old_global_user_id, new_global_user_id from merges_new
@@ -77,9 +81,9 @@ def summarise(space: Workspace, work: Work, touched: int, dry_run: bool) -> Stit
     ).fetchall()
     reasons = dict(connection.execute("select reason, count(*) from quarantine_new group by 1").fetchall())
     return StitchResult(
-        ids=held[0] - old[0] + new[0],
-        people=held[1] - old[1] + new[1],
-        people_change=new[1] - old[1],
+        ids=held[0] - old + new + space.number("select count(*) from short_rows where before is null"),
+        people=held[1] - old_people + new_people,
+        people_change=new_people - old_people,
         redirects=redirects[0] - redirects[1] + redirects[2],
         new_ids=new_ids,
         changed_batches=len(work.replaced),

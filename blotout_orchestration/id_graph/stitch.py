@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
-from pyiceberg.expressions import AlwaysTrue
 
-from blotout_orchestration.id_graph import batches, contraction, merges
+from blotout_orchestration.id_graph import batches, contraction, merges, rows
 from blotout_orchestration.id_graph.contract import (
     ID_EDGES,
     ID_GRAPH,
@@ -101,12 +100,13 @@ def _stitch(
         may_be_held = work.was_writing or any(batch in work.held for batch in work.replaced)
         space.show_edges(work.replaced, new_edges, may_be_held=may_be_held)
         progress(f"{new_edges.num_rows} edges in them")
-        if work.everything:
+        touched = None if work.everything else _touched(space, rules, work, may_be_held=may_be_held)
+        if touched is None:
+            work = replace(work, everything=True)
             touched = _everything(space, rules)
-        else:
-            touched = _touched(space, rules, work, may_be_held=may_be_held)
         progress(f"{touched} components touched")
         merges.moves(space)
+        merges.people(space)
         merges.redirects(space, every=work.everything)
         result = summarise(space, work, touched, dry_run)
         if not dry_run:
@@ -121,8 +121,7 @@ def _everything(space: Workspace, rules: Rules) -> int:
     connection.execute("create or replace temporary view graph_old as select * from graph")
     connection.execute("create or replace temporary view quarantine_old as select * from quarantine")
     connection.execute("create or replace temporary view links as select * from evidence")
-    connection.execute("create or replace temporary table recomputed (global_user_id varchar)")
-    connection.execute("create or replace temporary view winners as select * from graph where false")
+    contraction.nothing(space)
     if space.lake.settings.stitching_engine == "spark":
         from blotout_orchestration.id_graph.spark_engine import recompute_with_spark
 
@@ -134,8 +133,11 @@ def _everything(space: Workspace, rules: Rules) -> int:
     return found.components
 
 
-def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held: bool) -> int:
-    """The same views, restricted to what this run's changes touch."""
+def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held: bool) -> int | None:
+    """The same views, restricted to what this run's changes touch, and `short_rows` and `losers`.
+
+    None when so much of the graph is to be recomputed that a full rebuild is cheaper.
+    """
     connection = space.connection
     if may_be_held:
         added = "(select * from new_edges except select * from old_edges)"
@@ -152,21 +154,26 @@ def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held:
     if work.blocks:
         _dirty_blocks(space, work)
     contraction.touch(space, rules, new_rules=work.new_rules)
-    contraction.contract(space)
     connection.execute(
         """create or replace temporary table long_components as
             select component_id from component_groups where group_no in (select group_no from long_way)
             union select component_id from dirty_components"""
     )
+    long_rows = 0
+    if space.has_rows("long_components"):
+        long_rows = space.number("select count(*) from graph semi join long_components using (component_id)")
+        if rows.is_most(space, long_rows):
+            return None
+    contraction.contract(space)
     # Without such components the graph need not be read: no condition would tell DuckDB so.
-    long_graph = "graph" if space.has_rows("long_components") else "(select * from graph limit 0)"
+    long_graph = "graph" if long_rows else "(select * from graph limit 0)"
     connection.execute(
-        "create or replace temporary table long_old as "
+        "create or replace temporary table graph_old as "
         f"select * from {long_graph} semi join long_components using (component_id)"
     )
     connection.execute(
         """create or replace temporary table members as
-           select id_type, provider, id from long_old
+           select id_type, provider, id from graph_old
            union select id_type, provider, id from dirty
            union select id_type, provider, id from touched join grouped using (n) where not short"""
     )
@@ -178,22 +185,14 @@ def _touched(space: Workspace, rules: Rules, work: batches.Work, *, may_be_held:
         else "create or replace temporary table long_evidence as select * from evidence where false"
     )
     found = recompute(connection, "long_evidence", rules)
-    connection.register("long_new", found.graph)
+    connection.register("graph_new", found.graph)
     connection.register("quarantine_new", found.quarantine)
-    connection.execute("create or replace temporary view winners as select * from group_canonical")
-    for name, parts in (("graph_old", ("short_old", "long_old")), ("graph_new", ("short_new", "long_new"))):
-        connection.execute(
-            f"create or replace temporary view {name} as from {parts[0]} union all by name from {parts[1]}"
-        )
     connection.execute(
         """create or replace temporary view quarantine_old as
            select * from quarantine semi join long_components using (component_id)"""
     )
     connection.execute(
         "create or replace temporary table links as select * from added union all select * from long_evidence"
-    )
-    connection.execute(
-        "create or replace temporary table recomputed as select distinct global_user_id from long_old"
     )
     return space.number(
         "select count(*) from (select component_id from component_groups union from long_components)"
@@ -226,11 +225,7 @@ def _write(space: Workspace, work: batches.Work, new_edges: pa.Table, may_be_hel
         f"select *, '{run_id.replace(chr(39), '')}' as run_id from merges_new"
     )
     space.replace_difference(ID_GRAPH_MERGES, "merges_old", "merges_written", run_id, ignored=("run_id",))
-    if work.everything:
-        rows = space.sql("select * from graph_new")
-        lake.replace(ID_GRAPH, rows, AlwaysTrue(), {"run_id": run_id})
-    else:
-        space.replace_difference(ID_GRAPH, "graph_old", "graph_new", run_id)
+    rows.write(space, run_id, everything=work.everything)
     space.replace_difference(ID_GRAPH_QUARANTINE, "quarantine_old", "quarantine_new", run_id)
     if may_be_held:
         lake.replace(ID_EDGES, new_edges, edges_of(work.replaced), {"run_id": run_id})

@@ -80,8 +80,8 @@ class Workspace:
 
     def number(self, statement: str) -> int:
         """The one number that a query gives."""
-        row = self.connection.execute(statement).fetchone()
-        return int(row[0] or 0)
+        ((value,),) = self.connection.execute(statement).fetchall()
+        return int(value or 0)
 
     def has_rows(self, relation: str) -> bool:
         """Whether a relation has any row."""

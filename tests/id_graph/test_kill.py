@@ -24,13 +24,15 @@ AFTER = {
         "b": [edge("u1", "s2", 40), edge("u4", "e1", 50)],
     },
     "new": BEFORE,
+    "older": {**BEFORE, "b": [edge("u5", "s1", 5), edge("u5", "e1", 6)]},
 }
-"""The batches of the second run: other batches under the old rules, the same ones under the new rules."""
-RULES = {"old": NO_RULES, "new": Rules(map_id_limits={"shopify": 1})}
+"""Batches of the second run: others under the old rules, the same under new ones, an older id that joins two."""
+RULES = {"old": NO_RULES, "new": Rules(map_id_limits={"shopify": 1}), "older": NO_RULES}
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHILD = """
 import os, signal, sys
 from pathlib import Path
+from blotout_orchestration.id_graph import rows
 from blotout_orchestration.id_graph.stitch import stitch
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.settings import Settings
@@ -49,6 +51,8 @@ def counted(self):
     return commit(self)
 
 Transaction.commit_transaction = counted
+if sys.argv[3] == "older":
+    rows.FEW = 0  # Its rows are most of the table, which is written anew.
 lake = Lake(Settings(_env_file=None, blotout_home=Path(sys.argv[1]), organisation="shop", environment="test"))
 stitch(lake, rules=RULES[sys.argv[3]], run_id="killed", sources=[MemorySource(content=AFTER[sys.argv[3]])])
 """
@@ -62,7 +66,10 @@ def _tables(lake: Lake) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(
     ("rules", "commits"),
-    [*(("old", commits) for commits in range(7)), *(("new", commits) for commits in (1, 2, 3))],
+    [
+        *(("old", commits) for commits in range(7)),
+        *((name, commits) for name in ("new", "older") for commits in (1, 2, 3)),
+    ],
 )
 def test_a_run_killed_before_any_of_its_commits_is_made_good_by_the_next(
     tmp_path: Path, rules: str, commits: int
