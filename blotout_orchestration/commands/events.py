@@ -108,7 +108,10 @@ def replay_bad(
     interval = parse_hours(hours) if hours is not None else None
     settings = current_settings()
     lake = Lake(settings)
-    if _is_empty(lake):
+    is_empty = _is_empty(lake)
+    if reason is not None:
+        replay.check_reason(reason, None if is_empty else lake)
+    if is_empty:
         echo("there are no bad events: nothing has landed yet")
         return
     wanted = replay.replayable_hours(lake, *interval) if interval else None

@@ -168,6 +168,14 @@ BAD_EVENTS = TableSpec(
     partition=("arrival_hour", "day"),
 )
 
+BAD_REASONS = (
+    *("truncated_gzip", "corrupt_gzip", "invalid_utf8", "line_too_long"),
+    *("invalid_json", "not_an_object", "unknown_format"),
+    *("invalid_body", "empty_body", "no_events", "events_not_a_list"),
+    *("event_not_an_object", "invalid_event_time", "event_id_collision"),
+)
+"""Every reason for which this version refuses a file's rest, a line or an event; docs/events.md explains them."""
+
 EVENT_HOURS = TableSpec(
     "event_hours",
     "One row a processed hour: what went in and came out, and the revision its readers compare.",

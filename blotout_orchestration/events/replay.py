@@ -14,9 +14,10 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blotout_orchestration.errors import UsageError
 from blotout_orchestration.events import duckdb_engine, ledger, replay_raw
 from blotout_orchestration.events.batches import BATCH_BYTES, HourFiles, batches, hours_filter
-from blotout_orchestration.events.contract import BAD_EVENTS, EVENT_HOURS
+from blotout_orchestration.events.contract import BAD_EVENTS, BAD_REASONS, EVENT_HOURS
 from blotout_orchestration.events.processing import ContestedHoursError, Engine, flatten_hours
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import list_landed
@@ -53,8 +54,11 @@ def replay_bad(
     """Flatten the hours that hold bad events again: all of them, or those given, or with one reason.
 
     Hours whose replay was killed are always among them. A dry run says what would become of them and changes
-    nothing. Raises `ContestedHoursError` when other runs keep replacing an hour.
+    nothing. Raises `ContestedHoursError` when other runs keep replacing an hour, UsageError for a reason that
+    no event is refused for.
     """
+    if reason is not None:
+        check_reason(reason, lake)
     given = set(hours) if hours is not None else None
     if given is not None and not given:
         return ReplayReport(dry_run)
@@ -106,6 +110,17 @@ def replay_from_raw(lake: Lake, hour: datetime, run_id: str, engine: Engine) -> 
     raise ContestedHoursError(
         f"other runs keep replacing the hour {hour:%Y-%m-%dT%H}; replay it again when they have ended"
     )
+
+
+def check_reason(reason: str, lake: Lake | None) -> None:
+    """Raise UsageError for a reason that neither this version knows nor, when a lake is given, `bad_events`."""
+    known = set(BAD_REASONS)
+    if lake is not None and reason not in known:
+        known |= set(lake.read(BAD_EVENTS, columns=("reason",))["reason"].to_pylist())
+    if reason not in known:
+        raise UsageError(
+            f"--reason {reason}: nothing is refused for it; the reasons are {', '.join(sorted(known))}"
+        )
 
 
 def _flatten_again(

@@ -157,3 +157,10 @@ def test_refused_events_are_run_again_when_their_file_is_mended(blotout: Any, gr
     assert json.loads(blotout("sql", "select count(*) as n from core_events", "--format", "json").stdout) == [
         {"n": 2}
     ]
+
+
+def test_a_misspelled_reason_is_refused_also_where_nothing_has_landed(blotout: Any, ground: Lake) -> None:
+    result = blotout("events", "replay-bad", "--reason", "nosuch")
+    assert result.exit_code == 2
+    assert "the reasons are corrupt_gzip, empty_body," in result.stderr
+    assert not ground.settings.blotout_home.exists()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from blotout_orchestration.errors import UsageError
 from blotout_orchestration.events import kernel_sql
-from blotout_orchestration.events.contract import EVENT_HOURS
+from blotout_orchestration.events.contract import BAD_EVENTS, EVENT_HOURS
 from blotout_orchestration.events.processing import pending_hours
 from blotout_orchestration.events.replay import replay_bad
 from blotout_orchestration.lake import Lake
@@ -80,3 +82,19 @@ def test_hours_and_reasons_choose_what_is_replayed(refused: tuple[Lake, Path]) -
     assert replay_bad(lake, reason="no_events").before.total() == 0
     assert replay_bad(lake, reason="invalid_json").hours_from_landing == [HOUR]
     assert replay_bad(lake, hours=[HOUR.replace(hour=3)]).before.total() == 0
+
+
+def test_a_reason_that_nothing_is_refused_for_is_an_error_that_names_the_reasons(
+    refused: tuple[Lake, Path],
+) -> None:
+    lake, _ = refused
+    with pytest.raises(UsageError, match=r"--reason invalid_jsom: nothing is refused .* invalid_json,"):
+        replay_bad(lake, reason="invalid_jsom")
+
+
+def test_a_reason_of_an_older_version_is_known_while_bad_events_holds_it(refused: tuple[Lake, Path]) -> None:
+    lake, _ = refused
+    rows = lake.read(BAD_EVENTS).slice(0, 1)
+    old = rows.set_column(rows.schema.get_field_index("reason"), "reason", pa.array(["too_long"]))
+    lake.append(BAD_EVENTS, old.cast(BAD_EVENTS.arrow_schema), {})
+    assert replay_bad(lake, reason="too_long").hours_from_landing == [HOUR]
