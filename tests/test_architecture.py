@@ -76,6 +76,25 @@ def test_every_module_says_what_belongs_in_it(path):
     assert ast.get_docstring(ast.parse(path.read_text())), f"{label(path)} has no docstring"
 
 
+def undocumented(node: ast.AST) -> list[str]:
+    """Public classes and functions without a docstring; what a function defines for itself is its own affair."""
+    found = []
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if inner.name.startswith("_"):
+                continue
+            if not ast.get_docstring(inner):
+                found.append(inner.name)
+        if not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            found += undocumented(inner)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=label)
+def test_every_public_class_and_function_says_what_it_is_for(path):
+    assert undocumented(ast.parse(path.read_text())) == [], f"{label(path)}: without a docstring"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=label)
 def test_no_file_is_asking_to_be_two(path):
     assert len(path.read_text().splitlines()) <= 300

@@ -80,24 +80,29 @@ class Translator(DagsterDbtTranslator):
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
     ) -> AssetSpec:
+        """The asset of a model; those in WATCHED carry the freshness policy."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         watched = spec.key.path[-1] in WATCHED
         return spec.replace_attributes(freshness_policy=self._late) if watched else spec
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
+        """The name of the table; a source is the asset that writes it."""
         name = dbt_resource_props["name"]
         if dbt_resource_props["resource_type"] == "source":
             return AssetKey(LAKE_SOURCES.get(name, name))
         return AssetKey(name)
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The layer or report that the model is tagged with."""
         tags = dbt_resource_props.get("tags", [])
         return next((tag for tag in (UNIFIED, *REPORTS) if tag in tags), UNIFIED)
 
     def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> Any:
+        """A model is made again when what it reads has changed."""
         return follows_its_inputs()
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """The owners of every asset of the project."""
         return OWNERS
 
 

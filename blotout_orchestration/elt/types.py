@@ -97,6 +97,7 @@ def _comparable(came: pa.DataType, target: pa.DataType) -> bool:
     """Whether a cast between the two means something; a moment is no number, though Arrow would cast it."""
 
     def family(kind: pa.DataType) -> str:
+        """`number`, `moment`, or the type's own name."""
         if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             return "number"
         return "moment" if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else str(kind)

@@ -17,6 +17,7 @@ UNIT = ("person", "session", "same")
 
 
 def item(text: str) -> exp.Expr:
+    """A column by its name."""
     return exp.column(text)
 
 

@@ -13,6 +13,8 @@ def s3_files(filesystem: Any) -> Any:
     from fsspec.implementations.arrow import ArrowFSWrapper
 
     class S3Files(ArrowFSWrapper):  # type: ignore[misc]
+        """pyarrow's S3 under fsspec, with the time of the last change in each entry (`LastModified`, UTC)."""
+
         protocol = "s3"
 
         def _make_entry(self, info: Any) -> dict[str, Any]:
