@@ -12,6 +12,7 @@ import typer
 from blotout_orchestration.settings import load_settings
 
 if TYPE_CHECKING:
+    from blotout_orchestration.id_graph.blocks import BlockChange
     from blotout_orchestration.id_graph.explain import Explanation
     from blotout_orchestration.id_graph.normalize import Node
     from blotout_orchestration.lake import Lake
@@ -44,8 +45,15 @@ def block_command(
     """Leave ID and its links out of the graph from the next run on."""
     from blotout_orchestration.id_graph.blocks import block_ids
 
-    number = block_ids(_lake(), [id_], reason=reason, id_type=id_type)
-    typer.echo(f"blocked; {number} ids are blocked. `blotout run id_stitching_incremental` applies it.")
+    change = block_ids(_lake(), [id_], reason=reason, id_type=id_type)
+    typer.echo(f"blocked {' and '.join(change.ids)}: {change.matching} nodes of the graph. {_state(change)}")
+    if not change.matching:
+        of_type = f" of type {id_type}" if id_type else ""
+        typer.secho(
+            f"warning: neither id_graph nor id_edges has this id{of_type}; the block waits for it",
+            fg=typer.colors.YELLOW,
+            err=True,
+        )
 
 
 @id_graph_app.command("unblock")
@@ -53,8 +61,12 @@ def unblock_command(id_: Id, id_type: IdType = None) -> None:
     """Let ID back into the graph from the next run on."""
     from blotout_orchestration.id_graph.blocks import unblock_ids
 
-    number = unblock_ids(_lake(), [id_], id_type=id_type)
-    typer.echo(f"unblocked; {number} ids are blocked. `blotout run id_stitching_incremental` applies it.")
+    change = unblock_ids(_lake(), [id_], id_type=id_type)
+    if not change.ids:
+        hint = f" as {id_type}" if id_type else "; what was blocked with --type is unblocked with it"
+        typer.echo(f"{id_} was not blocked{hint}. {change.blocked} ids are blocked.")
+        return
+    typer.echo(f"unblocked {' and '.join(change.ids)}. {_state(change)}")
 
 
 @id_graph_app.command("diff")
@@ -91,6 +103,10 @@ def describe(found: Explanation, *, two: bool) -> list[str]:
         for link in found.links
     ]
     return lines + [f"  refused: {text}" for text in found.refused]
+
+
+def _state(change: BlockChange) -> str:
+    return f"{change.blocked} ids are blocked. `blotout run id_stitching_incremental` applies it."
 
 
 def _name(node: Node) -> str:
