@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from blotout_orchestration import env_file as env_files
 from blotout_orchestration import setting_fields as fields
@@ -52,33 +52,18 @@ class Settings(
 ):
     """The configuration of one deployment.
 
-    Values come from the environment, then from `.env` in the working directory, then from the defaults; an
-    empty value counts as not set. Field names are the variable names in lower case; the environment is
+    Values come from the environment, then from the defaults; `read_settings` puts those of `.env` between.
+    An empty value counts as not set. Field names are the variable names in lower case; the environment is
     matched without regard to case.
     """
 
     model_config = SettingsConfigDict(
-        env_file=ENV_FILE,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
         validate_default=False,
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, environment, `.env` - the file read literally, so that `$` in a password stays."""
-        path = getattr(dotenv_settings, "env_file", None)
-        values = _known(env_files.read(Path(path))) if path else {}
-        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=values)
 
     @property
     def namespace(self) -> str:
@@ -150,9 +135,14 @@ def foreign_variables() -> list[str]:
 
 
 def read_settings(env_file: Path = ENV_FILE) -> Settings:
-    """The settings as they are now. Raises SettingsError with everything that is wrong, EnvFileError."""
+    """The settings as they are now: the environment, then the file, then the defaults.
+
+    Raises SettingsError with everything that is wrong, EnvFileError when the file cannot be read.
+    """
+    # The file is never pydantic's to open: it would expand `$` and answer a bad byte with a traceback.
+    file, environment = _known(env_files.read(env_file)), _known(os.environ)
     try:
-        return Settings(_env_file=env_file)
+        return Settings(**{name: value for name, value in file.items() if name not in environment})
     except ValidationError as error:
         sources = setting_sources(env_file)
         lines = []

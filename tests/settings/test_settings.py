@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from blotout_orchestration.env_file import EnvFileError
 from blotout_orchestration.settings import (
     Settings,
     SettingsError,
@@ -211,3 +212,15 @@ def test_importing_the_settings_loads_nothing_heavy() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("content", [b"SUPERSET_PASSWORD=hunter2\xff", None])
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(content: bytes | None) -> None:
+    if content is None:
+        Path(".env").mkdir()
+    else:
+        Path(".env").write_bytes(content)
+    reason = "Is a directory" if content is None else "byte 25 is not UTF-8"
+    with pytest.raises(EnvFileError, match=rf"^\.env.*{reason}") as caught:
+        read_settings()
+    assert "hunter2" not in str(caught.value)
