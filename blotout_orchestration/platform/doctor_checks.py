@@ -6,11 +6,11 @@ the first run would make. It may raise: the doctor turns that into a finding.
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,8 +80,13 @@ def _folder(folder: Path, variable: str) -> Finding:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not existing.is_dir():
         return Finding("wrong", f"{existing} is not a folder; change {variable}")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return Finding("wrong", f"{existing} cannot be written by this user; change its owner or {variable}")
+    try:
+        Path(tempfile.mkdtemp(prefix=".blotout-doctor-", dir=existing)).rmdir()
+    except OSError as error:
+        return Finding(
+            "wrong",
+            f"{existing} cannot be written by this user ({error.strerror}); change its owner or {variable}",
+        )
     free = shutil.disk_usage(existing).free
     if free < LITTLE_SPACE:
         return Finding(

@@ -1,16 +1,18 @@
-"""What the doctor tries beyond the data: the platform's database, mails, and the services that people reach.
+"""What the doctor tries beyond the data: the platform's database, rules, mails, and the services that people reach.
 
-Belongs here: trying the connections of the platform's own services, as in doctor_checks.py. What pipelines and
-channels name is tried by `blotout pipelines test` and `blotout channels test`.
+Belongs here: trying the platform's own services and reading its own files, as in doctor_checks.py. What pipelines
+and channels name is tried by `blotout pipelines test` and `blotout channels test`.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.platform.doctor_checks import Finding, answers
 
 if TYPE_CHECKING:
@@ -24,9 +26,12 @@ _STANDARD_PORTS = {"http": 80, "https": 443}
 
 def service_checks(settings: Settings) -> dict[str, Callable[[Settings], Finding]]:
     """The checks that these settings call for, by the name of what they try."""
+    from blotout_orchestration.id_graph.rules import RULES_FILE
     from blotout_orchestration.platform.mail import can_send
 
     chosen: dict[str, Callable[[Settings], Finding]] = {"platform database": platform_database}
+    if os.path.lexists(settings.blotout_home / RULES_FILE):
+        chosen["id graph rules"] = id_graph_rules
     if can_send(settings):
         chosen["mail"] = mail
     if settings.alert_webhook is not None:
@@ -55,6 +60,19 @@ def platform_database(settings: Settings) -> Finding:
     if held == newest:
         return Finding("ok", f"opens, revision {held}")
     return Finding("warning", f"opens, revision {held}; is migrated to {newest} at the next use")
+
+
+def id_graph_rules(settings: Settings) -> Finding:
+    """The rules of the deployment can be read, and every field of them means something."""
+    from blotout_orchestration.id_graph.rules import RULES_FILE, load_rules
+
+    path = settings.blotout_home / RULES_FILE
+    try:
+        rules = load_rules(settings.blotout_home)
+    except (BlotoutError, OSError) as error:
+        text = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        return Finding("wrong", " ".join(text.split()))
+    return Finding("ok", f"{path}: valid, overrides {', '.join(sorted(rules.model_fields_set)) or 'nothing'}")
 
 
 def mail(settings: Settings) -> Finding:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,18 @@ def test_everything_wrong_is_told_in_one_line_each(blotout: Any, monkeypatch: py
     assert "hunter2" not in result.output
 
 
+@pytest.mark.parametrize("variable", ["BLOTOUT_HOME", "LAKE_LOCATION"])
+def test_a_place_where_nothing_can_be_made_is_wrong_before_the_first_run(
+    blotout: Any, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "/proc/x")  # Nobody, root included, can make a folder there.
+    result = blotout("doctor")
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stdout.splitlines() if line.endswith(f"or {variable}")]
+    assert line.startswith("wrong")
+    assert "/proc cannot be written by this user" in line
+
+
 def test_a_damaged_warehouse_and_catalog_are_told(store: Settings) -> None:
     store.published_path.write_bytes(b"nonsense" * 4096)
     (store.blotout_home / "catalog.db").write_bytes(b"nonsense" * 4096)
@@ -136,7 +149,10 @@ def test_variables_that_look_like_settings_are_a_warning(
 
 
 def test_a_folder_that_cannot_be_written_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
     assert "cannot be written by this user" in _findings(settings)["home"].text
 
 

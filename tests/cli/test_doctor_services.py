@@ -29,6 +29,44 @@ def found(settings: Settings, name: str) -> Finding:
     return dict(doctor.examine(settings))[name]
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("maximum_links: 50", "maximum_links: Input should be a valid dictionary"),
+        ("maximum_link: 5", "maximum_link: Extra inputs are not permitted (found 5)"),
+        ("- a\n- b", "expected fields with values, found list"),
+        ("a: [1\nb: 2", "not readable as YAML"),
+        (b"a: \xff", "not readable as YAML"),
+        (None, "Is a directory"),
+    ],
+)
+def test_broken_rules_of_the_id_graph_are_told_in_one_line(
+    settings: Settings, content: str | bytes | None, said: str
+) -> None:
+    path = settings.blotout_home / "id_graph_rules.yaml"
+    path.parent.mkdir()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    finding = found(settings, "id graph rules")
+    assert finding.state == "wrong"
+    assert said in finding.text
+    assert str(path) in finding.text
+    assert "\n" not in finding.text
+
+
+def test_rules_that_can_be_read_are_told_with_what_they_override(settings: Settings) -> None:
+    assert "id graph rules" not in dict(doctor.examine(settings))
+    settings.blotout_home.mkdir()
+    (settings.blotout_home / "id_graph_rules.yaml").write_text(
+        "maximum_ids_per_person: 40\ndefault_country: DE\n"
+    )
+    finding = found(settings, "id graph rules")
+    assert finding.state == "ok"
+    assert finding.text.endswith("valid, overrides default_country, maximum_ids_per_person")
+
+
 @contextmanager
 def web_server(answers: dict[str, Any]) -> Iterator[str]:
     """A server that answers some paths with JSON, and all others with 404; its address."""
