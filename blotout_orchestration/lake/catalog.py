@@ -17,6 +17,7 @@ from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.table import Table
 
 from blotout_orchestration.lake import commits, merge_on_read, reads
+from blotout_orchestration.lake.home_place import check_home_place
 from blotout_orchestration.lake.layers import layer_location
 from blotout_orchestration.lake.merge_on_read import Plan
 from blotout_orchestration.lake.tables import TableSpec, ensure_table
@@ -31,7 +32,7 @@ class Lake:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The Iceberg catalog: SQLite in BLOTOUT_HOME, Postgres by URI, or Glue."""
+        """The Iceberg catalog: SQLite in BLOTOUT_HOME, Postgres by URI, or Glue. Raises MovedHomeError."""
         uri = self.settings.catalog_uri
         warehouse = self.layer("processed")
         if uri == "glue":
@@ -40,6 +41,7 @@ class Lake:
             )
         if uri is None:
             home = self.settings.blotout_home.absolute()
+            check_home_place(self.settings)
             home.mkdir(parents=True, exist_ok=True)
             uri = f"sqlite:///{home / 'catalog.db'}"
         if "://" not in warehouse:

@@ -26,6 +26,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from blotout_orchestration.errors import BlotoutError, UsageError
+from blotout_orchestration.lake.home_place import check_home_place
 from blotout_orchestration.platform.duckdb_files import FileBusyError, open_when_free
 
 if TYPE_CHECKING:
@@ -57,10 +58,11 @@ def back_up(settings: Settings, archive: Path, now: datetime, progress: Progress
     """Write BLOTOUT_HOME to a `.tar.gz`, readable by its owner only; whole, or not at all.
 
     May run while the platform works: it waits for a dbt run to end, and dbt waits while the warehouse is copied.
-    Raises UsageError, also where there is nothing to copy or an archive already; BackupError.
+    Raises UsageError, also where there is nothing to copy or an archive already; MovedHomeError; BackupError.
     """
     home = settings.blotout_home.absolute()
     _check_embedded(settings, home)
+    check_home_place(settings)
     if not any(path.is_file() for path in home.rglob("*")):
         raise UsageError(f"no platform at {home}, nothing to back up; check BLOTOUT_HOME")
     if archive.absolute().is_relative_to(home):
