@@ -41,9 +41,11 @@ def _make(folder: Path, options: DemoOptions) -> None:
 
 
 def _land(settings: Settings, folder: Path) -> None:
+    from blotout_orchestration.demo.landed_store import note_store, values_in
     from blotout_orchestration.demo.landing import land_demo
     from blotout_orchestration.lake import Lake
 
+    note_store(settings, values_in(folder))
     landed = land_demo(Lake(settings), folder, progress=echo)
     new = ", ".join(landed.sources) or "nothing new"
     echo(f"landed {landed.files:,} new files; offline sources loaded: {new}")
@@ -78,7 +80,7 @@ def generate_store(
 
 @demo_app.command("land")
 def land_store(folder: Folder = Path(".demo")) -> None:
-    """Bring a written demo store into the lake; twice adds nothing."""
+    """Bring a written demo store into the lake; twice adds nothing, and another store is refused."""
     _land(current_settings(), folder)
 
 
@@ -91,12 +93,15 @@ def run_store(
     seed: Seed = _DEFAULT.seed,
 ) -> None:
     """Everything: generate, land, run the main job end to end, show and write the figures."""
+    from blotout_orchestration.demo.landed_store import check_store, values_of
     from blotout_orchestration.entities.predefined import create_entities
     from blotout_orchestration.job_runner import run_job
 
     started_at = datetime.now(UTC)
     settings = current_settings()
-    _make(folder, DemoOptions(seed=seed, days=days, people=people, events=events))
+    options = DemoOptions(seed=seed, days=days, people=people, events=events)
+    check_store(settings, values_of(options))
+    _make(folder, options)
     _land(settings, folder)
     # The demo's CRM tables stand for a shop's pipeline, with which its segments and funnels come.
     create_entities(settings, pipelines=["demo"])
@@ -111,4 +116,9 @@ def show_summary(
     folder: Annotated[Path | None, typer.Option("--folder", help="Also write summary.json there.")] = None,
 ) -> None:
     """Show the figures of the lake and the published warehouse."""
-    _show(current_settings(), folder)
+    from blotout_orchestration.demo.landed_store import check_store, values_in
+
+    settings = current_settings()
+    if folder is not None and (folder / "truth.json").is_file():
+        check_store(settings, values_in(folder))
+    _show(settings, folder)
