@@ -12,7 +12,11 @@ from blotout_orchestration.commands.common import columns, current_settings, ech
 from blotout_orchestration.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blotout_orchestration.events.landing import LandingReport
     from blotout_orchestration.lake import Lake
+    from blotout_orchestration.settings import Settings
 
 events_app = typer.Typer(
     no_args_is_help=True, help="The click stream: pending hours, events that were refused."
@@ -40,7 +44,8 @@ def land(
     from blotout_orchestration.lake import Lake
 
     moment = _moment(received_at) if received_at is not None else None
-    report = landing.land(Lake(current_settings()), paths, received_at=moment, progress=_progress)
+    lake = Lake(current_settings())
+    report = landing.land(lake, paths, received_at=moment, progress=_progress)
     echo(
         f"{report.files_read} files read: {report.files_landed} landed, {report.files_skipped} skipped"
         " (landed before)"
@@ -56,6 +61,39 @@ def land(
         _warn(f"{name}: the name was taken by other content, landed beside it")
     for name, damage in report.damaged.items():
         _warn(f"{name}: {damage}; what could be read was landed")
+    for text in _doubts(report, lake.settings):
+        _warn(text)
+
+
+def _doubts(report: LandingReport, settings: Settings) -> Iterator[str]:
+    """What is odd about the times of what was landed; nothing of it was left out."""
+    from blotout_orchestration.events.arrival import FAR_AHEAD, first_hour
+
+    now = datetime.now(UTC)
+    if report.misdated is not None:
+        file, line = report.misdated
+        yield (
+            f"received_at of {report.lines_misdated} lines cannot be read or is far off, first {file}, line {line};"
+            " they landed in the hour of this landing"
+        )
+    if report.no_hour:
+        yield (
+            f"the folders of {len(report.no_hour)} files name no hour of the calendar, first {report.no_hour[0]};"
+            " their lines went to the hour of their received_at"
+        )
+    first = first_hour(settings, now)
+    early = sorted(hour for hour in report.hours if hour < first)
+    if early:
+        yield (
+            f"{len(early)} hours of arrival, first {early[0]:%Y-%m-%dT%H}, will not be processed: they lie before"
+            f" {first:%Y-%m-%dT%H}; set EVENTS_START_HOUR to process them"
+        )
+    ahead = sorted(hour for hour in report.hours if hour > now + FAR_AHEAD)
+    if ahead:
+        yield (
+            f"{len(ahead)} hours of arrival, last {ahead[-1]:%Y-%m-%dT%H}, lie in the future;"
+            " they are processed when they come"
+        )
 
 
 def _moment(text: str) -> datetime:

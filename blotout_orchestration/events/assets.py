@@ -24,6 +24,7 @@ from dagster import (
 from pydantic import Field
 
 from blotout_orchestration.events import report
+from blotout_orchestration.events.arrival import first_hour
 from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS, EVENT_HOURS, PROCESSOR_VERSION
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import list_first_hour
@@ -50,13 +51,12 @@ class EventsConfig(Config):
 def hourly_partitions(lake: Lake) -> HourlyPartitionsDefinition:
     """Hours of arrival from the first landed hour (or EVENTS_START_HOUR) to the current one, UTC.
 
-    An empty lake begins CATCH_UP_HOURS ago, so that hours landed later are partitions without a reload.
+    Hours more than ten years back are none, unless EVENTS_START_HOUR says so: one odd folder would make hundreds
+    of thousands. An empty lake begins CATCH_UP_HOURS ago, so that hours landed later are partitions without a reload.
     """
-    start = lake.settings.events_start_hour
-    if start:
-        first = datetime.fromisoformat(str(start)).replace(tzinfo=UTC)
-    else:
-        first = list_first_hour(lake.layer("landing")) or datetime.now(UTC)
+    first = first_hour(lake.settings)
+    if not lake.settings.events_start_hour:
+        first = list_first_hour(lake.layer("landing"), not_before=first) or datetime.now(UTC)
         first = min(first, datetime.now(UTC) - timedelta(hours=lake.settings.catch_up_hours))
     return HourlyPartitionsDefinition(
         start_date=first.replace(minute=0, second=0, microsecond=0, tzinfo=None), timezone="UTC", end_offset=1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import os
 import re
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from pyarrow import fs as pafs
 
+from blotout_orchestration.events.arrival import believable, hour_of, time_of_line
 from blotout_orchestration.events.reader import DamagedFileError, unpacked
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import (
@@ -33,7 +33,6 @@ from blotout_orchestration.lake.layers import (
 )
 
 _HOUR_PREFIX = re.compile(r".*?year=\d+/month=\d+/day=\d+/hour=\d+/")
-_RECEIVED_AT = re.compile(rb'\s*\{\s*"received_at"\s*:\s*"([^"\\]{1,64})"')
 _SPOOL_BYTES = 64 << 20
 _TOLD = 20
 """Most files left out of folders that are named."""
@@ -46,6 +45,8 @@ class LandingReport:
 
     `files_hidden`: files of folders that were left out, because landed under their names they would not be
     listed. `files_empty` are those without any line and any damage: nothing of them was landed, or a file of 0 bytes.
+    `misdated`: (file, line from 1) of the first of `lines_misdated` lines, whose `received_at` cannot be read or is
+    far off. `no_hour`: files whose hour folder is in no calendar, such as `hour=24`.
     """
 
     files_read: int = 0
@@ -58,6 +59,9 @@ class LandingReport:
     renamed: list[str] = field(default_factory=list)
     files_hidden: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
+    lines_misdated: int = 0
+    misdated: tuple[str, int] | None = None
+    no_hour: list[str] = field(default_factory=list)
 
 
 def land(
@@ -71,14 +75,15 @@ def land(
 
     A file below `year=/month=/day=/hour=` keeps its hour and name, byte for byte. The lines of any other
     file go to the hour of their `received_at`; a line without one goes with the line before it, and at the
-    beginning of a file to the hour of `received_at` (default now). Hidden and temporary names (leading `.` or
+    beginning of a file to the hour of `received_at` (default now). So does a line whose own `received_at` cannot
+    be read, lies more than a day ahead, or more than ten years back and before EVENTS_START_HOUR. Hidden and temporary names (leading `.` or
     `_`, trailing `.tmp`) are left out of folders; a file given by itself lands without that part of its name.
     `progress` is told of both. Raises FileNotFoundError for a path that is not there, before anything is landed.
     """
     report = LandingReport()
     sources = [source for path in paths for source in _sources(Path(path), report)]
     _tell_hidden(report.files_hidden, progress)
-    landing = _Landing(lake.layer("landing"))
+    landing = _Landing(lake.layer("landing"), believable(lake.settings))
     now = (received_at or datetime.now(UTC)).astimezone(UTC)
     for number, (path, relative) in enumerate(sources, start=1):
         hour = hour_of_path(relative)
@@ -92,6 +97,8 @@ def land(
             report.hours.add(hour)
             report.files_empty += path.stat().st_size == 0
         else:
+            if _HOUR_PREFIX.match(relative):
+                report.no_hour.append(str(path))
             lines = report.lines
             landing.spread(path, now, report)
             report.files_empty += report.lines == lines and str(path) not in report.damaged
@@ -137,7 +144,8 @@ def _listed_name(relative: str) -> str:
 class _Landing:
     """The landing layer as a place to put files that appear whole or not at all."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, believed: tuple[datetime, datetime]) -> None:
+        self.believed = believed
         self.store, self.root = filesystem(location)
         self.location = location
         self._names: set[str] | None = None
@@ -163,7 +171,7 @@ class _Landing:
     def spread(self, source: Path, now: datetime, report: LandingReport) -> None:
         """Land a plain file's lines by hour, one file an hour, named by a hash of its lines."""
         with tempfile.TemporaryDirectory(prefix="blotout-land-") as folder:
-            for spooled, hour, dated in _by_hour(source, now, Path(folder), report):
+            for spooled, hour, dated in _by_hour(source, now, self.believed, Path(folder), report):
                 digest = _digest(spooled)[:32]
                 name = f"lines-{digest}.jsonl.gz"
                 report.hours.add(hour)
@@ -230,11 +238,12 @@ def _digest(path: Path) -> str:
 
 
 def _by_hour(
-    source: Path, now: datetime, folder: Path, report: LandingReport
+    source: Path, now: datetime, believed: tuple[datetime, datetime], folder: Path, report: LandingReport
 ) -> Iterator[tuple[Path, datetime, bool]]:
     """Spool the lines into one file an hour: (file, hour, whether the lines name their time)."""
+    undated = (hour_of(now), False)
     buffers: dict[tuple[datetime, bool], bytearray] = defaultdict(bytearray)
-    current = (now.replace(minute=0, second=0, microsecond=0), False)
+    current = undated
     size = 0
     names: dict[tuple[datetime, bool], Path] = {}
 
@@ -245,10 +254,17 @@ def _by_hour(
                 stream.write(text)
         buffers.clear()
 
-    for line in _lines(source, report):
-        hour = _hour_of_line(line)
-        if hour is not None:
-            current = (hour, True)
+    for number, line in _lines(source, report):
+        try:
+            moment = time_of_line(line)
+            if moment is not None:
+                if not believed[0] <= moment <= believed[1]:
+                    raise ValueError("received_at is far off")
+                current = (hour_of(moment), True)
+        except ValueError:
+            current = undated
+            report.lines_misdated += 1
+            report.misdated = report.misdated or (str(source), number)
         buffers[current] += line
         report.lines += 1
         size += len(line)
@@ -260,9 +276,10 @@ def _by_hour(
         yield names[key], key[0], key[1]
 
 
-def _lines(source: Path, report: LandingReport) -> Iterator[bytes]:
-    """The file's lines with their line break; the readable part of a damaged file, damage reported."""
+def _lines(source: Path, report: LandingReport) -> Iterator[tuple[int, bytes]]:
+    """Number from 1 and text of the file's lines that are not blank; of a damaged file, reported, what is readable."""
     carry = bytearray()
+    number = 0
     with pafs.LocalFileSystem().open_input_stream(str(source), compression=None) as stream:
         try:
             for block in unpacked(stream):
@@ -271,30 +288,9 @@ def _lines(source: Path, report: LandingReport) -> Iterator[bytes]:
                     continue
                 *whole, rest = bytes(carry).split(b"\n")
                 carry = bytearray(rest)
-                yield from (line + b"\n" for line in whole if line.strip())
+                yield from ((at, line + b"\n") for at, line in enumerate(whole, number + 1) if line.strip())
+                number += len(whole)
         except DamagedFileError as error:
             report.damaged[str(source)] = f"{error.reason}: {error}"
     if carry.strip():
-        yield bytes(carry) + b"\n"
-
-
-def _hour_of_line(line: bytes) -> datetime | None:
-    match = _RECEIVED_AT.match(line)
-    if match:
-        text = match.group(1).decode("ascii", "replace")
-    else:
-        try:
-            document = json.loads(line)
-        except (ValueError, RecursionError):
-            return None
-        text = document.get("received_at") if isinstance(document, dict) else None
-        if not isinstance(text, str):
-            return None
-    try:
-        moment = datetime.fromisoformat(text)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    if not 2000 <= moment.year < 2200:
-        return None
-    return moment.replace(minute=0, second=0, microsecond=0)
+        yield number + 1, bytes(carry) + b"\n"

@@ -13,13 +13,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pyarrow as pa
 
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.events import ledger
+from blotout_orchestration.events.arrival import first_hour, hour_of
 from blotout_orchestration.events.batches import (
     BATCH_BYTES,
     HourFiles,
@@ -80,18 +81,16 @@ def pending_hours(
 ) -> list[datetime]:
     """Landed hours in [since, until) that the ledger does not show as done with their present files.
 
-    Hours before EVENTS_START_HOUR are left out. An hour that has lost files since it was processed is pending
+    Hours that have not come yet are left out, and those before EVENTS_START_HOUR, or without it more than ten
+    years back: they are no partitions. An hour that has lost files since it was processed is pending
     only for files never seen before: landing may be expired.
     """
-    if lake.settings.events_start_hour:
-        start = datetime.fromisoformat(lake.settings.events_start_hour).astimezone(UTC)
-        since = max(since, start) if since else start
+    start = first_hour(lake.settings)
+    since = max(since, start) if since else start
+    end = hour_of(datetime.now(UTC)) + timedelta(hours=1)
+    until = min(until, end) if until else end
     landed = list_landed(lake.layer("landing")).items()
-    wanted = {
-        hour: files
-        for hour, files in landed
-        if not (since and hour < since) and not (until and hour >= until)
-    }
+    wanted = {hour: files for hour, files in landed if since <= hour < until}
     return ledger.pending(lake, wanted)
 
 

@@ -16,6 +16,7 @@ from pyarrow import fs as pafs
 
 LAYERS = ("landing", "stg", "processed", "emr", "athena-logs", "outbound")
 _HOUR_FOLDER = re.compile(r"year=(\d{4})/month=(\d{1,2})/day=(\d{1,2})/hour=(\d{1,2})/")
+_LEVELS = ("year", "month", "day", "hour")
 
 
 @dataclass(frozen=True, order=True)
@@ -48,7 +49,8 @@ def filesystem(location: str) -> tuple[pafs.FileSystem, str]:
 
 def hour_folder(hour: datetime) -> str:
     """`year=2026/month=03/day=05/hour=17` for an hour in UTC."""
-    return hour.astimezone(UTC).strftime("year=%Y/month=%m/day=%d/hour=%H")
+    moment = hour.astimezone(UTC)
+    return f"year={moment.year:04}/{moment:month=%m/day=%d/hour=%H}"
 
 
 def hour_of_path(path: str) -> datetime | None:
@@ -91,16 +93,31 @@ def list_landed(landing: str, hours: Iterable[datetime] | None = None) -> dict[d
     return {hour: sorted(files) for hour, files in sorted(found.items())}
 
 
-def list_first_hour(landing: str) -> datetime | None:
-    """The oldest hour of arrival that has a folder, found with one listing a level; None when there is none."""
-    filesystem_, folder = filesystem(landing)
-    for level in ("year=", "month=", "day=", "hour="):
-        infos = filesystem_.get_file_info(pafs.FileSelector(folder, allow_not_found=True))
-        names = sorted(info.path for info in infos if info.base_name.startswith(level))
-        if not names:
-            return None
-        folder = names[0]
-    return hour_of_path(f"{folder}/")
+def list_first_hour(landing: str, not_before: datetime | None = None) -> datetime | None:
+    """The oldest hour of arrival that has a folder; None when there is none. Found with few listings a level.
+
+    Hours before `not_before`, and folders that name no hour of the calendar, are left out.
+    """
+    filesystem_, root = filesystem(landing)
+    least = not_before.astimezone(UTC).timetuple()[:4] if not_before else (0, 0, 0, 0)
+    return _first_hour(filesystem_, root, (), least)
+
+
+def _first_hour(
+    filesystem_: pafs.FileSystem, folder: str, above: tuple[int, ...], least: tuple[int, ...]
+) -> datetime | None:
+    """The oldest hour below a folder of the year, month and day `above`."""
+    if len(above) == len(_LEVELS):
+        return hour_of_path(f"{folder}/")
+    level = re.compile(rf"{_LEVELS[len(above)]}=(\d+)")
+    infos = filesystem_.get_file_info(pafs.FileSelector(folder, allow_not_found=True))
+    below = [(int(named[1]), info.path) for info in infos if (named := level.fullmatch(info.base_name))]
+    for number, path in sorted(below):
+        place = (*above, number)
+        first = _first_hour(filesystem_, path, place, least) if place >= least[: len(place)] else None
+        if first is not None:
+            return first
+    return None
 
 
 def fingerprint(files: Iterable[LandedFile]) -> str:
