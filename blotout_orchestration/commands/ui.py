@@ -1,8 +1,12 @@
-"""`blotout ui`: the Dagster UI with its daemon, on this deployment's instance."""
+"""`blotout ui`: the Dagster UI with its daemon, on this deployment's instance.
+
+Belongs here: the command, and what it shares with `blotout web`: a free port, and one daemon on a home.
+"""
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blotout_orchestration.commands.common import current_settings, echo
+from blotout_orchestration.errors import UsageError
+
+LOOPBACK = "127.0.0.1"
 
 if TYPE_CHECKING:
     from blotout_orchestration.settings import Settings
@@ -26,10 +33,11 @@ def ui(
     from blotout_orchestration.platform.home import REPOSITORY, prepare_home
     from blotout_orchestration.settings import exported
 
+    require_free_port(LOOPBACK, port)
     home = prepare_home(settings)
+    take_home(settings, home / "ui.process")
     echo("preparing the dbt manifest")
     ensure_manifest(settings)
-    fail_runs_of_a_stopped_ui(settings, home / "ui.process")
     echo(f"Dagster on http://localhost:{port}, its home is {home}")
     dagster = Path(sys.executable).with_name("dagster")
     command = [
@@ -38,7 +46,7 @@ def ui(
         "-w",
         str(REPOSITORY / "workspace.yaml"),
         "-h",
-        "127.0.0.1",
+        LOOPBACK,
         "-p",
         str(port),
     ]
@@ -46,14 +54,52 @@ def ui(
         os.execv(command[0], command)
 
 
-def fail_runs_of_a_stopped_ui(settings: Settings, record: Path) -> None:
-    """Runs of a UI that was stopped are failed, unless another UI on this home is alive."""
+def require_free_port(host: str, port: int) -> None:
+    """Raises UsageError where the webserver could not listen: its daemon would tick without it, beside another's."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror  # Below 0: of the name of the host.
+        raise UsageError(
+            f"nothing can listen on {host}:{port} ({reason}); choose another --port, or end what holds it"
+        ) from None
+
+
+def take_home(settings: Settings, record: Path, daemon: bool = True) -> None:
+    """Note this process as the UI of the home, and fail what runs of a UI that was stopped are left.
+
+    Raises UsageError when another UI on this home is alive: two daemons would tick every schedule twice. A UI
+    without a daemon may stand beside it, and changes nothing.
+    """
     from blotout_orchestration.platform import runs
     from blotout_orchestration.platform.home import open_instance
 
-    if not (record.is_file() and runs.process_is_alive(record.read_text())):
-        with open_instance(settings) as instance:
-            failed = runs.fail_killed_runs(instance) + runs.fail_orphaned_runs(instance)
-        if failed:
-            echo(f"{failed} run(s) that were under way when the last UI stopped are now marked as failed")
-        record.write_text(runs.worker_of_this_process())
+    other = living_ui(record)
+    if other is not None:
+        if daemon:
+            raise UsageError(
+                f"`blotout ui` or `web` runs on this home already (process {other}); stop it first. If that process"
+                f" is another program, remove {record}"
+            )
+        return
+    with open_instance(settings) as instance:
+        failed = runs.fail_killed_runs(instance) + runs.fail_orphaned_runs(instance)
+    if failed:
+        echo(f"{failed} run(s) that were under way when the last UI stopped are now marked as failed")
+    tags = runs.worker_tags()
+    record.write_text(f"{tags[runs.WORKER_TAG]}\n{tags.get(runs.WORKER_START_TAG, '')}\n", encoding="utf-8")
+
+
+def living_ui(record: Path) -> int | None:
+    """The process that a record names (`host:pid` and its start), when it is another one of this host that runs."""
+    from blotout_orchestration.platform import runs
+
+    noted = record.read_text(encoding="utf-8").split() if record.is_file() else []
+    worker, start = [*noted, "", ""][:2]
+    tags = {runs.WORKER_TAG: worker, runs.WORKER_START_TAG: start}
+    if not runs.process_is_alive(worker) or runs.worker_is_gone(tags):
+        return None
+    pid = int(worker.rpartition(":")[2])
+    return None if pid == os.getpid() else pid

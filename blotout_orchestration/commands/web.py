@@ -40,7 +40,7 @@ def web(
     """Start Dagster (webserver behind a login, daemon, code location) until Ctrl+C."""
     settings = current_settings()
     from blotout_orchestration.analytics.dbt_project import ensure_manifest
-    from blotout_orchestration.commands.ui import fail_runs_of_a_stopped_ui
+    from blotout_orchestration.commands.ui import require_free_port, take_home
     from blotout_orchestration.platform.home import REPOSITORY, open_instance, prepare_home
     from blotout_orchestration.settings import exported, read_settings
     from blotout_orchestration.web.access import access_of
@@ -51,10 +51,11 @@ def web(
         path_prefix = address_of(settings.dagster_address).prefix or PREFIX
     access = access_of(settings, prefix=path_prefix, current=read_settings)
     check_start(access, host)
+    require_free_port(host, port)
     home = prepare_home(settings)
+    take_home(settings, home / "ui.process", daemon)
     echo("preparing the dbt manifest")
     ensure_manifest(settings)
-    fail_runs_of_a_stopped_ui(settings, home / "ui.process")
     if access.address.origin is None:
         echo("DAGSTER_ADDRESS is on this machine, so only this machine can reach the UI (loopback address)")
         echo(f"Dagster behind a login on http://localhost:{port}{path_prefix}/, its home is {home}")

@@ -71,8 +71,8 @@ def status(address: str) -> str:
     return graphql(address, SCHEDULE_STATE, {"name": SCHEDULE})["scheduleOrError"]["scheduleState"]["status"]
 
 
-def test_a_schedule_that_was_switched_off_in_the_ui_stays_off_after_a_restart(page, home, tmp_path):
-    port = free_port()
+def test_a_schedule_that_was_switched_off_in_the_ui_stays_off_after_a_restart(page, tmp_path):
+    home, port = tmp_path / "home", free_port()
     with dagster_ui(home, port, tmp_path / "first.log") as address:
         assert status(address) == "RUNNING"
         page.goto(f"{address}/locations/blotout_orchestration/schedules/{SCHEDULE}")
