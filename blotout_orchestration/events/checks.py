@@ -123,7 +123,8 @@ def newest_event(lake: Lake) -> datetime | None:
 
 def _latest_possible(row: dict[str, Any]) -> datetime:
     """The newest time that an event of an hour can have by a clock that is right."""
-    return min(row["last_event_datetime"], _end(row))
+    newest: datetime = row["last_event_datetime"]
+    return min(newest, _end(row))
 
 
 def _end(row: dict[str, Any]) -> datetime:
