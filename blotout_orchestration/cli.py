@@ -62,5 +62,8 @@ for name, module, attribute, text in (
 
 
 def main() -> None:
-    """Entry point of the `blotout` command."""
-    app()
+    """Entry point of the `blotout` command; Ctrl-C ends it with 130, as shells expect."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -1,35 +1,85 @@
 """How commands are grouped: errors as one message, and domains that are loaded at their first use.
 
-Belongs here: the two kinds of group. Does not belong here: any single command.
+Belongs here: the two kinds of group, and which errors of files and databases are told in one sentence. Does not
+belong here: any single command.
 """
 
 from __future__ import annotations
 
+import errno
+import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
-from blotout_orchestration.errors import BlotoutError
+from blotout_orchestration.errors import INTERRUPTED_QUERY, BlotoutError
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
 
 
 class ErrorsAsMessages(TyperGroup):
-    """The group of all commands: a BlotoutError ends it with one message, or a traceback with `--debug`."""
+    """The group of all commands: an error that people can mend ends it with one message.
+
+    Those are a BlotoutError, a file that cannot be read or written, a database file that cannot be opened or
+    changed. With `--debug` the traceback comes before it. Ctrl-C ends a command with 130, during a query too.
+    """
 
     def invoke(self, ctx: Context) -> Any:
         """Run the command; what people can mend is printed to standard error."""
         try:
             return super().invoke(ctx)
         except BlotoutError as error:
-            if ctx.params.get("debug"):
-                traceback.print_exc()
-            typer.secho(f"blotout: {error}", fg=typer.colors.RED, err=True)
-            raise typer.Exit(error.exit_code) from None
+            raised: Exception = error
+            message, code = str(error), error.exit_code
+        except Exception as error:
+            if str(error) == INTERRUPTED_QUERY:
+                raise KeyboardInterrupt from None
+            found = _of_the_ground(error)
+            if found is None:
+                raise
+            raised, message, code = error, found, 1
+        if ctx.params.get("debug"):
+            traceback.print_exception(raised)
+        typer.secho(f"blotout: {message}", fg=typer.colors.RED, err=True)
+        raise typer.Exit(code)
+
+
+def _of_the_ground(error: Exception) -> str | None:
+    """What a file, a folder or a database file answered, with where to look; None for a defect of ours."""
+    if isinstance(error, OSError):
+        if error.errno == errno.EPIPE:
+            return None
+        named = error.filename is not None and error.strerror
+        text = f"{error.filename}: {error.strerror}" if named else str(error)
+    elif _is_a("sqlalchemy.exc", "OperationalError", error):
+        text = f"the database answers: {getattr(error, 'orig', error)}"
+    elif _is_a("duckdb", "IOException", error):
+        text = str(error)
+    else:
+        return None
+    return f"{' '.join(text.split()) or type(error).__name__}; {_where_to_look(text)}"
+
+
+def _is_a(module: str, name: str, error: Exception) -> bool:
+    """Whether an error is of a class of a library; one that was not imported has raised nothing."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(error, getattr(loaded, name))
+
+
+def _where_to_look(text: str) -> str:
+    from blotout_orchestration.settings import load_settings
+
+    with suppress(BlotoutError):
+        home = str(load_settings().blotout_home.absolute())
+        if home not in text:
+            return f"check the path and its permissions, and BLOTOUT_HOME ({home})"
+        return f"check BLOTOUT_HOME ({home}): it must be a folder that can be read and written"
+    return "check the path and its permissions"
 
 
 def domain_group(module: str, app: str) -> type[TyperGroup]:

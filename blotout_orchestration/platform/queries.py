@@ -6,7 +6,9 @@ here: judging the text (query_text.py), printing (query_output.py), asking Trino
 
 from __future__ import annotations
 
+import signal
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,11 +70,37 @@ def run_query(settings: Settings, query: str) -> Iterator[QueryResult]:
         _register(connection, settings, asked, has_warehouse)
         _lock(connection, settings, spill)
         try:
-            cursor = connection.execute(asked.text)
-            columns = tuple(str(column[0]) for column in cursor.description)
-            yield QueryResult(columns, _fetch(cursor))
+            with _ended_by_ctrl_c(connection):
+                cursor = connection.execute(asked.text)
+                columns = tuple(str(column[0]) for column in cursor.description)
+                yield QueryResult(columns, _fetch(cursor))
+        except duckdb.InterruptException:
+            raise KeyboardInterrupt from None
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
+
+
+@contextmanager
+def _ended_by_ctrl_c(connection: Any) -> Iterator[None]:
+    """Tell DuckDB's own threads of a Ctrl-C: otherwise they end a query that nobody waits for."""
+
+    def stop(*_: object) -> None:
+        connection.interrupt()
+        raise KeyboardInterrupt
+
+    # Only where Ctrl-C means what it means by default: not in a thread, not where Dagster listens.
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not _is_main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _fetch(cursor: Any) -> Iterator[Sequence[Any]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +47,7 @@ def test_a_pipe_that_closes_early_is_no_error() -> None:
     assert "Traceback" not in answer.stderr
 
 
-def _program(error: Exception) -> typer.Typer:
+def _program(error: BaseException) -> typer.Typer:
     program = typer.Typer(cls=ErrorsAsMessages, pretty_exceptions_enable=False)
 
     @program.callback()
@@ -109,3 +112,72 @@ def test_an_unknown_command_is_a_usage_error(blotout: Any) -> None:
     result = blotout("settngs")
     assert result.exit_code == 2
     assert "settings" in result.stderr
+
+
+def test_a_file_that_cannot_be_used_is_one_message_with_path_and_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BLOTOUT_HOME", "/somewhere/home")
+    denied = PermissionError(13, "Permission denied", "/somewhere/home/lake")
+    result = CliRunner().invoke(_program(denied), ["fail"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("blotout: /somewhere/home/lake: Permission denied; check BLOTOUT_HOME")
+    assert "Traceback" in CliRunner().invoke(_program(denied), ["--debug", "fail"]).stderr
+    elsewhere = CliRunner().invoke(_program(OSError(28, "No space left on device", "/x")), ["fail"])
+    assert "check the path and its permissions, and BLOTOUT_HOME" in elsewhere.stderr
+
+
+def test_a_home_that_is_a_file_is_one_message(blotout: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("home").write_text("a file")
+    Path("x.jsonl").write_text("{}\n")
+    monkeypatch.setenv("BLOTOUT_HOME", str(Path("home").absolute()))
+    for arguments in (["land", "x.jsonl"], ["run", "events_incremental"]):
+        result = blotout(*arguments)
+        assert result.exit_code == 1, result.output
+        assert "Not a directory" in result.stderr or "File exists" in result.stderr
+        assert "check BLOTOUT_HOME" in result.stderr
+        assert isinstance(result.exception, SystemExit)
+
+
+def test_a_database_file_that_cannot_be_used_is_one_message_without_its_sql(tmp_path: Path) -> None:
+    import duckdb
+    import sqlalchemy
+
+    with pytest.raises(sqlalchemy.exc.OperationalError) as refused:
+        sqlalchemy.create_engine("sqlite:////nowhere/catalog.db").connect()
+    (tmp_path / "damaged.duckdb").write_bytes(b"not a database" * 1000)
+    with pytest.raises(duckdb.IOException) as damaged:
+        duckdb.connect(str(tmp_path / "damaged.duckdb"))
+    for error, said in ((refused.value, "unable to open database file"), (damaged.value, "damaged.duckdb")):
+        result = CliRunner().invoke(_program(error), ["fail"])
+        assert result.exit_code == 1
+        assert said in result.stderr
+        assert "sqlalche.me" not in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("Query interrupted")])
+def test_an_interrupt_ends_with_130_and_says_nothing(error: BaseException) -> None:
+    result = CliRunner().invoke(_program(error), ["fail"])
+    assert (result.exit_code, result.output) == (130, "")
+
+
+def test_ctrl_c_ends_a_query_that_runs(tmp_path: Path) -> None:
+    endless = "select sum(hash(range) % 7) from range(10000000000000)"
+    with subprocess.Popen(
+        [COMMAND, "sql", endless],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as running:
+        for _ in range(600):
+            if list(tmp_path.glob("blotout-sql-*")) or running.poll() is not None:
+                break
+            time.sleep(0.1)
+        time.sleep(1)
+        running.send_signal(signal.SIGINT)
+        output, errors = running.communicate(timeout=60)
+    assert (running.returncode, output, errors) == (130, "", "")
+    assert list(tmp_path.glob("blotout-sql-*")) == []
