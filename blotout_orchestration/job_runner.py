@@ -14,6 +14,7 @@ from typing import Any
 
 from dagster import (
     AssetKey,
+    DagsterExecutionInterruptedError,
     DagsterInstance,
     Definitions,
     DynamicPartitionsDefinition,
@@ -21,7 +22,7 @@ from dagster import (
     OpDefinition,
 )
 
-from blotout_orchestration.errors import UsageError
+from blotout_orchestration.errors import INTERRUPTED_QUERY, UsageError
 from blotout_orchestration.platform.home import open_instance
 from blotout_orchestration.platform.progress import PROGRESS_LOGGER
 from blotout_orchestration.platform.runs import (
@@ -32,6 +33,7 @@ from blotout_orchestration.platform.runs import (
     worker_tags,
 )
 from blotout_orchestration.platform.setup import SETUP_JOB, setup_done
+from blotout_orchestration.platform.step_errors import first_error
 from blotout_orchestration.settings import Settings
 
 MAXIMUM_GAP = timedelta(days=7)
@@ -78,15 +80,24 @@ def run_job(
         return _run_hours(job, instance, settings, hours, echo)
 
 
-def plan_job(name: str, *, settings: Settings, hours: tuple[datetime, datetime] | None = None) -> list[str]:
-    """What `run_job` would do, a line each. Raises as `run_job` does."""
+def plan_job(
+    name: str,
+    *,
+    settings: Settings,
+    hours: tuple[datetime, datetime] | None = None,
+    partition: str | None = None,
+) -> list[str]:
+    """What `run_job` would do, a line each. Raises as `run_job` does, but a missing `partition` is asked for."""
     job = _resolve(name, _definitions(settings))
+    if partition is not None:
+        _registered(job, partition, settings)
     if hours is not None:
         _check_hours(job, hours)
     partitioned, others = _by_partitions(job)
     lines = []
     if isinstance(job.partitions_def, DynamicPartitionsDefinition):
-        lines.append(f"one of {job.partitions_def.name}, which --partition names")
+        which = f"one of {job.partitions_def.name}, which --partition names"
+        lines.append(which if partition is None else f"{partition} of {job.partitions_def.name}")
     elif partitioned:
         found = [hours] if hours is not None else _pending_stretches(settings)
         lines += [_stretch_text(first, last) for first, last in found] or [_nothing_pending(settings)]
@@ -168,6 +179,10 @@ def _check_hours(job: JobDefinition, hours: tuple[datetime, datetime]) -> None:
     if job.partitions_def is None or isinstance(job.partitions_def, DynamicPartitionsDefinition):
         raise UsageError(f"{job.name} has no hours: run it without --hours")
     keys = job.partitions_def.get_partition_keys()
+    if not keys:
+        raise UsageError(
+            f"--hours: {job.name} has no hours yet: nothing has landed, or EVENTS_START_HOUR is in the future"
+        )
     for hour in hours:
         if partition_key(hour) not in keys:
             raise UsageError(
@@ -245,24 +260,23 @@ def _execute(
 ) -> bool:
     started = time.monotonic()
     echo(f"{job.name}: started")
-    result = job.execute_in_process(
-        instance=instance,
-        partition_key=partition,
-        tags={**worker_tags(), **(tags or {})},
-        run_config={**(run_config or {}), "loggers": {PROGRESS_LOGGER: {"config": {}}}},
-        asset_selection=selection,
-        raise_on_error=False,
-    )
+    try:
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=partition,
+            tags={**worker_tags(), **(tags or {})},
+            run_config={**(run_config or {}), "loggers": {PROGRESS_LOGGER: {"config": {}}}},
+            asset_selection=selection,
+            raise_on_error=False,
+        )
+    except DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error:
-            echo(f"{event.step_key}: {_first_error(event.step_failure_data.error)}")
+            told = first_error(event.step_failure_data.error)
+            if told == f"RuntimeError: {INTERRUPTED_QUERY}":
+                raise KeyboardInterrupt
+            echo(f"{event.step_key}: {told}")
     state = "succeeded" if result.success else "FAILED"
     echo(f"{job.name}: {state} after {time.monotonic() - started:.1f} s (run {result.run_id})")
     return bool(result.success)
-
-
-def _first_error(error: Any) -> str:
-    """The message of the innermost cause, on one line."""
-    while error.cause is not None:
-        error = error.cause
-    return " ".join(error.message.split())

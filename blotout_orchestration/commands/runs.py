@@ -43,7 +43,7 @@ def run(
     from blotout_orchestration import job_runner
 
     if dry_run:
-        for line in job_runner.plan_job(job, settings=settings, hours=interval):
+        for line in job_runner.plan_job(job, settings=settings, hours=interval, partition=partition):
             echo(line)
         return
     if not job_runner.run_job(

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.events.assets import FLATTEN_OP
 from blotout_orchestration.platform.home import open_instance
 from blotout_orchestration.platform.progress import PROGRESS_LOGGER, progress_logger
@@ -34,6 +35,32 @@ def broken() -> None:
     raise RuntimeError("the reason\nin two lines")
 
 
+class _RulesError(BlotoutError):
+    """An error that people can mend."""
+
+
+@dg.asset
+def refused() -> None:
+    """Fails with a message for people, which a library's error caused."""
+    try:
+        int("5a")
+    except ValueError as error:
+        raise _RulesError("rules.yaml: limit must be a number\nand is 5a") from error
+
+
+@dg.asset
+def interrupted() -> None:
+    """Gets a Ctrl-C, as DuckDB tells of one."""
+    raise RuntimeError("Query interrupted")
+
+
+@dg.asset(
+    partitions_def=dg.HourlyPartitionsDefinition(datetime(2099, 1, 1, tzinfo=UTC)),
+)
+def later() -> None:
+    """Has no hours yet."""
+
+
 @dg.multi_asset(
     name=FLATTEN_OP,
     specs=[dg.AssetSpec("hours")],
@@ -58,18 +85,23 @@ def _definitions(settings: Settings | None = None) -> dg.Definitions:
         for name, asset in (
             ("works", healthy),
             ("fails", broken),
+            ("refuses", refused),
+            ("interrupts", interrupted),
+            ("begins_later", later),
             ("hourly", flatten),
             (PIPELINE_PARTITIONS, loaded),
         )
     ]
     return dg.Definitions(
-        assets=[healthy, broken, flatten, loaded], jobs=jobs, loggers={PROGRESS_LOGGER: progress_logger()}
+        assets=[healthy, broken, refused, interrupted, later, flatten, loaded],
+        jobs=jobs,
+        loggers={PROGRESS_LOGGER: progress_logger()},
     )
 
 
 @pytest.fixture(autouse=True)
 def _small_platform(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    """Four jobs in place of the platform's, in a home of their own."""
+    """A few jobs in place of the platform's, in a home of their own."""
     module = ModuleType("blotout_orchestration.definitions")
     module.build_defs = _definitions  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "blotout_orchestration.definitions", module)
@@ -96,7 +128,10 @@ def test_an_unknown_job_ends_with_two_and_the_names_of_all(blotout: Any) -> None
     for arguments in (["run", "nope"], ["run", "nope", "--dry-run"]):
         result = blotout(*arguments)
         assert result.exit_code == 2
-        assert "'nope'; the jobs are: elt_pipelines, fails, hourly, works" in result.stderr
+        assert (
+            "'nope'; the jobs are: begins_later, elt_pipelines, fails, hourly, interrupts, refuses, works"
+            in result.stderr
+        )
 
 
 def test_hours_are_run_with_both_ends(blotout: Any) -> None:
@@ -153,3 +188,35 @@ def test_a_job_over_a_registry_wants_one_of_its_names(blotout: Any, settings: Se
     assert SEEN == []
     planned = blotout("run", "elt_pipelines", "--dry-run")
     assert "one of elt_pipelines, which --partition names" in planned.stdout
+    named = blotout("run", "elt_pipelines", "--partition", "orders", "--dry-run")
+    assert "orders of elt_pipelines" in named.stdout
+
+
+def test_a_dry_run_refuses_the_partition_that_a_run_would_refuse(blotout: Any, settings: Settings) -> None:
+    add_pipelines(settings, [pipeline("orders")])
+    for job, said in (
+        ("elt_pipelines", "--partition nosuch is none of them; there are: orders"),
+        ("works", "leave --partition out"),
+    ):
+        result = blotout("run", job, "--partition", "nosuch", "--dry-run")
+        assert result.exit_code == 2
+        assert said in result.stderr
+
+
+def test_a_message_for_people_is_told_and_not_the_library_error_beneath_it(blotout: Any) -> None:
+    result = blotout("run", "refuses")
+    assert result.exit_code == 1
+    assert "refused: rules.yaml: limit must be a number and is 5a\n" in result.stdout
+    assert "invalid literal" not in result.stdout
+
+
+def test_a_query_of_a_step_that_ctrl_c_ended_ends_the_command_with_130(blotout: Any) -> None:
+    assert blotout("run", "interrupts").exit_code == 130
+
+
+def test_hours_of_a_job_whose_first_hour_is_to_come_are_refused(blotout: Any) -> None:
+    for more in ([], ["--dry-run"]):
+        result = blotout("run", "begins_later", "--hours", "2026-03-05T01", *more)
+        assert result.exit_code == 2
+        assert "begins_later has no hours yet" in result.stderr
+        assert "EVENTS_START_HOUR is in the future" in result.stderr
