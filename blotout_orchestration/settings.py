@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -141,8 +141,9 @@ def read_settings(env_file: Path = ENV_FILE) -> Settings:
     """
     # The file is never pydantic's to open: it would expand `$` and answer a bad byte with a traceback.
     file, environment = _known(env_files.read(env_file)), _known(os.environ)
+    values: dict[str, Any] = {name: value for name, value in file.items() if name not in environment}
     try:
-        return Settings(**{name: value for name, value in file.items() if name not in environment})
+        return Settings(**values)
     except ValidationError as error:
         sources = setting_sources(env_file)
         lines = []
