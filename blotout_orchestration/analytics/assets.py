@@ -4,7 +4,7 @@ Belongs here: thin assets; preparing, publishing and computing are in warehouse.
 sensors are in automation.py.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -167,9 +167,7 @@ def _dbt_layer(lake: Lake, manifest: Path, *, name: str, select: str, exclude: s
         target = new_target_folder(lake.settings, context.run_id, name, manifest)
         layer_name = UNIFIED if is_unified else "reports"
         published = (
-            _published(context, lake, layer_name, layer.asset_deps, target, manifest)
-            if embedded
-            else nullcontext()
+            _published(context, lake, layer_name, layer, target, manifest) if embedded else nullcontext()
         )
         with published, exported(dbt_environment(lake.settings)):
             dbt = Dbt(
@@ -193,7 +191,7 @@ def _published(
     context: AssetExecutionContext,
     lake: Lake,
     layer: str,
-    inputs: Mapping[AssetKey, Iterable[AssetKey]],
+    definition: AssetsDefinition,
     target: Path,
     manifest: Path,
 ) -> Iterator[None]:
@@ -204,8 +202,10 @@ def _published(
     from blotout_orchestration.analytics.warehouse import begin_build, publish
 
     made = {key.path[-1] for key in context.selected_asset_keys}
+    inputs, groups = definition.asset_deps, definition.group_names_by_key
     project = {key.path[-1]: [dep.path[-1] for dep in deps] for key, deps in inputs.items()}
-    mended = begin_build(lake.settings, layer, project, made)
+    jobs = {key.path[-1]: group for key, group in groups.items()}
+    mended = begin_build(lake.settings, layer, project, made, jobs)
     if mended:
         context.log.info(f"built first, since an earlier run left them unfinished: {', '.join(mended)}")
         run_dbt("build", lake.settings, select=mended, target_path=target.with_name(f"{target.name}-first"))

@@ -22,6 +22,7 @@ from typing import Any
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In
 
 from blotout_orchestration.analytics import unfinished
+from blotout_orchestration.analytics.inputs import check_inputs
 from blotout_orchestration.analytics.source_columns import SOURCES
 from blotout_orchestration.errors import BlotoutError
 from blotout_orchestration.events.contract import CORE_EVENTS, EVENT_HOURS
@@ -124,14 +125,22 @@ def _in_hours(hours: Sequence[datetime]) -> BooleanExpression:
 
 
 def begin_build(
-    settings: Settings, layer: str, project: Mapping[str, Iterable[str]], models: Collection[str]
+    settings: Settings,
+    layer: str,
+    project: Mapping[str, Iterable[str]],
+    models: Collection[str],
+    jobs: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Note in the warehouse that dbt is about to build `models`; `project` gives the inputs of all of the layer.
 
-    Returns unfinished models of the layer that are to be built first. Raises UnfinishedInputError when a model
-    stands on a table of another layer whose last build did not end well.
+    Returns unfinished models of the layer that are to be built first. With `jobs`, the job that makes each table
+    of the layer, raises MissingInputError when a table that these stand on was never built; in any case
+    UnfinishedInputError when one of another layer did not end well.
     """
     with _open(settings.warehouse_path) as connection:
+        if jobs is not None:
+            given = {*SOURCES, *(spec.name for spec in SOURCES.values()), *unfinished.unfinished(connection)}
+            check_inputs(connection, settings.namespace, project, models, given=given, jobs=jobs)
         return unfinished.begin(connection, layer, project, models)
 
 
