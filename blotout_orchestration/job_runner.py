@@ -187,7 +187,7 @@ def _check_hours(job: JobDefinition, hours: tuple[datetime, datetime]) -> None:
         if partition_key(hour) not in keys:
             raise UsageError(
                 f"--hours: {hour:%Y-%m-%dT%H} is not an hour of {job.name}; its hours are {_hour_text(keys[0])} to {_hour_text(keys[-1])}"
-                " (the first landed hour, or EVENTS_START_HOUR, to the current one)"
+                " (the first landed hour of the last ten years, or EVENTS_START_HOUR, to the current one)"
             )
 
 
@@ -233,13 +233,15 @@ def _run_hours(
 
 
 def _nothing_pending(settings: Settings) -> str:
+    from blotout_orchestration.events.arrival import left_out
     from blotout_orchestration.lake import Lake
-    from blotout_orchestration.lake.layers import list_first_hour
+    from blotout_orchestration.lake.layers import list_landed
 
     landing = Lake(settings).layer("landing")
-    if list_first_hour(landing) is None:
+    landed = list_landed(landing)
+    if not landed:
         return f"nothing has landed in {landing} yet: `blotout land PATH...` brings requests in"
-    return "every landed hour is done"
+    return "; ".join(left_out(settings, landed)) or "every landed hour is done"
 
 
 def _pending_stretches(settings: Settings) -> list[tuple[datetime, datetime]]:

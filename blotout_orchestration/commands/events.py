@@ -67,33 +67,20 @@ def land(
 
 def _doubts(report: LandingReport, settings: Settings) -> Iterator[str]:
     """What is odd about the times of what was landed; nothing of it was left out."""
-    from blotout_orchestration.events.arrival import FAR_AHEAD, first_hour
+    from blotout_orchestration.events.arrival import left_out
 
-    now = datetime.now(UTC)
     if report.misdated is not None:
         file, line = report.misdated
         yield (
-            f"received_at of {report.lines_misdated} lines cannot be read or is far off, first {file}, line {line};"
-            " they landed in the hour of this landing"
+            f"lines whose received_at cannot be read or is far off: {report.lines_misdated}, the first {file}, line"
+            f" {line}; they landed in the hour of this landing"
         )
     if report.no_hour:
         yield (
-            f"the folders of {len(report.no_hour)} files name no hour of the calendar, first {report.no_hour[0]};"
+            f"files whose folders name no hour of the calendar: {len(report.no_hour)}, the first {report.no_hour[0]};"
             " their lines went to the hour of their received_at"
         )
-    first = first_hour(settings, now)
-    early = sorted(hour for hour in report.hours if hour < first)
-    if early:
-        yield (
-            f"{len(early)} hours of arrival, first {early[0]:%Y-%m-%dT%H}, will not be processed: they lie before"
-            f" {first:%Y-%m-%dT%H}; set EVENTS_START_HOUR to process them"
-        )
-    ahead = sorted(hour for hour in report.hours if hour > now + FAR_AHEAD)
-    if ahead:
-        yield (
-            f"{len(ahead)} hours of arrival, last {ahead[-1]:%Y-%m-%dT%H}, lie in the future;"
-            " they are processed when they come"
-        )
+    yield from left_out(settings, report.hours)
 
 
 def _moment(text: str) -> datetime:
@@ -115,14 +102,18 @@ def _warn(message: str) -> None:
 @events_app.command("pending")
 def pending() -> None:
     """List the landed hours that are not processed yet, or changed since."""
+    from blotout_orchestration.events.arrival import left_out
     from blotout_orchestration.events.processing import pending_hours
     from blotout_orchestration.lake import Lake
+    from blotout_orchestration.lake.layers import list_landed
 
     lake = Lake(current_settings())
     hours = [] if _is_empty(lake) else pending_hours(lake)
     for hour in hours:
         echo(f"{hour:%Y-%m-%dT%H}")
     typer.echo(f"{len(hours)} hour{'' if len(hours) == 1 else 's'} pending", err=True)
+    for text in [] if _is_empty(lake) else left_out(lake.settings, list_landed(lake.layer("landing"))):
+        _warn(text)
 
 
 @events_app.command("replay-bad")

@@ -7,6 +7,7 @@ belong here: any single command.
 from __future__ import annotations
 
 import errno
+import sqlite3
 import sys
 import traceback
 from contextlib import suppress
@@ -50,19 +51,24 @@ class ErrorsAsMessages(TyperGroup):
 
 
 def _of_the_ground(error: Exception) -> str | None:
-    """What a file, a folder or a database file answered, with where to look; None for a defect of ours."""
+    """What a file, a folder or a database answered, with where to look; None for a defect of ours."""
+    is_local = True
     if isinstance(error, OSError):
         if error.errno == errno.EPIPE:
             return None
-        named = error.filename is not None and error.strerror
-        text = f"{error.filename}: {error.strerror}" if named else str(error)
+        is_local = error.filename is not None
+        text = f"{error.filename}: {error.strerror}" if is_local and error.strerror else str(error)
     elif _is_a("sqlalchemy.exc", "OperationalError", error):
-        text = f"the database answers: {getattr(error, 'orig', error)}"
+        answer = getattr(error, "orig", error)
+        is_local = isinstance(answer, sqlite3.Error)
+        text = f"the database answers: {answer}"
     elif _is_a("duckdb", "IOException", error):
         text = str(error)
     else:
         return None
-    return f"{' '.join(text.split()) or type(error).__name__}; {_where_to_look(text)}"
+    told = " ".join(text.split()) or type(error).__name__
+    advice = _where_to_look(text, is_local)
+    return f"{told}; {advice}" if advice else told
 
 
 def _is_a(module: str, name: str, error: Exception) -> bool:
@@ -71,15 +77,17 @@ def _is_a(module: str, name: str, error: Exception) -> bool:
     return loaded is not None and isinstance(error, getattr(loaded, name))
 
 
-def _where_to_look(text: str) -> str:
+def _where_to_look(text: str, is_local: bool) -> str | None:
+    """Advice on a file of this machine; None for what a network or a server answers."""
     from blotout_orchestration.settings import load_settings
 
     with suppress(BlotoutError):
         home = str(load_settings().blotout_home.absolute())
-        if home not in text:
+        if home in text:
+            return f"check BLOTOUT_HOME ({home}): it must be a folder that can be read and written"
+        if is_local:
             return f"check the path and its permissions, and BLOTOUT_HOME ({home})"
-        return f"check BLOTOUT_HOME ({home}): it must be a folder that can be read and written"
-    return "check the path and its permissions"
+    return "check the path and its permissions" if is_local else None
 
 
 def domain_group(module: str, app: str) -> type[TyperGroup]:

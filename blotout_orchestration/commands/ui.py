@@ -5,6 +5,7 @@ Belongs here: the command, and what it shares with `blotout web`: a free port, a
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import sys
@@ -17,6 +18,8 @@ from blotout_orchestration.commands.common import current_settings, echo
 from blotout_orchestration.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
+_WEBSERVER = "webserver"
+"""Third word of the record of a UI that has no daemon."""
 
 if TYPE_CHECKING:
     from blotout_orchestration.settings import Settings
@@ -63,33 +66,67 @@ def require_free_port(host: str, port: int) -> None:
         number = error.errno or 0
         reason = os.strerror(number) if number > 0 else error.strerror  # Below 0: of the name of the host.
         raise UsageError(
-            f"nothing can listen on {host}:{port} ({reason}); choose another --port, or end what holds it"
+            f"nothing can listen on {host}:{port} ({reason}); end what holds it, such as the webserver of a"
+            " `blotout ui` that was killed, or choose another --port"
         ) from None
 
 
 def take_home(settings: Settings, record: Path, daemon: bool = True) -> None:
     """Note this process as the UI of the home, and fail what runs of a UI that was stopped are left.
 
-    Raises UsageError when another UI on this home is alive: two daemons would tick every schedule twice. A UI
-    without a daemon may stand beside it, and changes nothing.
+    Raises UsageError when another daemon on this home is alive: two would tick every schedule twice. A UI without
+    a daemon may stand beside one that has it, whichever is started first; its runs are left alone.
     """
     from blotout_orchestration.platform import runs
     from blotout_orchestration.platform.home import open_instance
 
-    other = living_ui(record)
-    if other is not None:
+    with record.with_name("ui.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        other = living_ui(record)
         if daemon:
-            raise UsageError(
-                f"`blotout ui` or `web` runs on this home already (process {other}); stop it first. If that process"
-                f" is another program, remove {record}"
+            _refuse_second_daemon(record, other)
+        if other is None:
+            with open_instance(settings) as instance:
+                failed = runs.fail_killed_runs(instance) + runs.fail_orphaned_runs(instance)
+            if failed:
+                echo(f"{failed} run(s) that were under way when the last UI stopped are now marked as failed")
+        if daemon or other is None:
+            tags = runs.worker_tags()
+            noted = (
+                tags[runs.WORKER_TAG],
+                tags.get(runs.WORKER_START_TAG, "-"),
+                "daemon" if daemon else _WEBSERVER,
             )
-        return
-    with open_instance(settings) as instance:
-        failed = runs.fail_killed_runs(instance) + runs.fail_orphaned_runs(instance)
-    if failed:
-        echo(f"{failed} run(s) that were under way when the last UI stopped are now marked as failed")
-    tags = runs.worker_tags()
-    record.write_text(f"{tags[runs.WORKER_TAG]}\n{tags.get(runs.WORKER_START_TAG, '')}\n", encoding="utf-8")
+            record.write_text("".join(f"{line}\n" for line in noted), encoding="utf-8")
+
+
+def _refuse_second_daemon(record: Path, other: int | None) -> None:
+    if other is not None and _WEBSERVER not in record.read_text(encoding="utf-8").split():
+        raise UsageError(
+            f"`blotout ui` or `web` runs on this home already (process {other}); stop it first. If that process"
+            f" is another program, remove {record}"
+        )
+    # `dagster dev` leaves its daemon behind when it is killed.
+    for pid in daemons_of(record.parent):
+        raise UsageError(
+            f"a Dagster daemon (process {pid}) still ticks on this home, left behind by a UI that was killed:"
+            f" `kill {pid}` first"
+        )
+
+
+def daemons_of(dagster_home: Path) -> list[int]:
+    """Processes of this host that are a Dagster daemon on the home; none where there is no /proc."""
+    variable = f"DAGSTER_HOME={dagster_home}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            is_daemon = any(text.endswith((b"dagster._daemon", b"dagster-daemon")) for text in arguments)
+            if is_daemon and variable in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+        except OSError:
+            continue  # It has ended, or is somebody else's.
+    return sorted(found)
 
 
 def living_ui(record: Path) -> int | None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from blotout_orchestration.settings import Settings
 
 FAR_BACK = timedelta(days=3653)
-"""Ten years: an older time of arrival is taken for a broken clock, unless EVENTS_START_HOUR lies before it."""
+"""Ten years: older hours of arrival wait for EVENTS_START_HOUR, so that one odd time makes no endless partitions."""
 FAR_AHEAD = timedelta(days=1)
 """A time of arrival further ahead is taken for a broken clock."""
+_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""No click stream is older: a time of arrival before it is taken for a broken clock."""
 
 _RECEIVED_AT = re.compile(rb'\s*\{\s*"received_at"\s*:\s*"([^"\\]{1,64})"')
 
@@ -28,10 +31,34 @@ def first_hour(settings: Settings, now: datetime | None = None) -> datetime:
     return hour_of((now or datetime.now(UTC)) - FAR_BACK)
 
 
-def believable(settings: Settings, now: datetime | None = None) -> tuple[datetime, datetime]:
-    """The oldest and the newest time of arrival that a line is believed, UTC."""
+def is_believable(moment: datetime, now: datetime) -> bool:
+    """Whether a line can have arrived then."""
+    return _OLDEST <= moment <= now + FAR_AHEAD
+
+
+def left_out(settings: Settings, hours: Iterable[datetime], now: datetime | None = None) -> list[str]:
+    """What is to be said of landed hours that are no partitions: too old, or still to come. Empty without any."""
     now = now or datetime.now(UTC)
-    return min(first_hour(settings, now), hour_of(now - FAR_BACK)), now + FAR_AHEAD
+    first, found = first_hour(settings, now), sorted(hours)
+    early = [hour for hour in found if hour < first]
+    ahead = [hour for hour in found if hour > now]
+    said = []
+    if early:
+        said.append(
+            f"hours of arrival before {hour_text(first)} that are not processed: {len(early)}, the first"
+            f" {hour_text(early[0])}; EVENTS_START_HOUR tells where to begin"
+        )
+    if ahead:
+        said.append(
+            f"hours of arrival in the future: {len(ahead)}, the last {hour_text(ahead[-1])}; they are processed when"
+            " they come"
+        )
+    return said
+
+
+def hour_text(hour: datetime) -> str:
+    """`2026-03-05T17`, the way in which hours are given on the command line."""
+    return f"{hour.year:04}-{hour:%m-%dT%H}"
 
 
 def hour_of(moment: datetime) -> datetime:

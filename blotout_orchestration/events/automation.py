@@ -25,6 +25,7 @@ from dagster import (
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from blotout_orchestration.events.arrival import first_hour
 from blotout_orchestration.events.contract import CORE_EVENTS
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.platform.automation import automation_sensor
@@ -107,9 +108,7 @@ def missing_hours(lake: Lake, now: datetime) -> dict[datetime, str]:
     from blotout_orchestration.lake.layers import fingerprint, hours_between, list_landed
 
     closed = last_closed_hour(now) + timedelta(hours=1)
-    first = closed - timedelta(hours=lake.settings.catch_up_hours)
-    if lake.settings.events_start_hour:
-        first = max(first, datetime.fromisoformat(lake.settings.events_start_hour).astimezone(UTC))
+    first = max(first_hour(lake.settings, now), closed - timedelta(hours=lake.settings.catch_up_hours))
     landed = list_landed(lake.layer("landing"), hours_between(first, closed))
     return {hour: fingerprint(landed[hour]) for hour in ledger.pending(lake, landed)}
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pyarrow import fs as pafs
 
-from blotout_orchestration.events.arrival import believable, hour_of, time_of_line
+from blotout_orchestration.events.arrival import hour_of, is_believable, time_of_line
 from blotout_orchestration.events.reader import DamagedFileError, unpacked
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import (
@@ -76,14 +76,14 @@ def land(
     A file below `year=/month=/day=/hour=` keeps its hour and name, byte for byte. The lines of any other
     file go to the hour of their `received_at`; a line without one goes with the line before it, and at the
     beginning of a file to the hour of `received_at` (default now). So does a line whose own `received_at` cannot
-    be read, lies more than a day ahead, or more than ten years back and before EVENTS_START_HOUR. Hidden and temporary names (leading `.` or
-    `_`, trailing `.tmp`) are left out of folders; a file given by itself lands without that part of its name.
-    `progress` is told of both. Raises FileNotFoundError for a path that is not there, before anything is landed.
+    be read, lies before 2000 or more than a day ahead. Hidden and temporary names (leading `.` or `_`, trailing
+    `.tmp`) are left out of folders; a file given by itself lands without that part of its name. `progress` is
+    told of both. Raises FileNotFoundError for a path that is not there, before anything is landed.
     """
     report = LandingReport()
     sources = [source for path in paths for source in _sources(Path(path), report)]
     _tell_hidden(report.files_hidden, progress)
-    landing = _Landing(lake.layer("landing"), believable(lake.settings))
+    landing = _Landing(lake.layer("landing"))
     now = (received_at or datetime.now(UTC)).astimezone(UTC)
     for number, (path, relative) in enumerate(sources, start=1):
         hour = hour_of_path(relative)
@@ -144,8 +144,7 @@ def _listed_name(relative: str) -> str:
 class _Landing:
     """The landing layer as a place to put files that appear whole or not at all."""
 
-    def __init__(self, location: str, believed: tuple[datetime, datetime]) -> None:
-        self.believed = believed
+    def __init__(self, location: str) -> None:
         self.store, self.root = filesystem(location)
         self.location = location
         self._names: set[str] | None = None
@@ -171,7 +170,7 @@ class _Landing:
     def spread(self, source: Path, now: datetime, report: LandingReport) -> None:
         """Land a plain file's lines by hour, one file an hour, named by a hash of its lines."""
         with tempfile.TemporaryDirectory(prefix="blotout-land-") as folder:
-            for spooled, hour, dated in _by_hour(source, now, self.believed, Path(folder), report):
+            for spooled, hour, dated in _by_hour(source, now, Path(folder), report):
                 digest = _digest(spooled)[:32]
                 name = f"lines-{digest}.jsonl.gz"
                 report.hours.add(hour)
@@ -238,10 +237,10 @@ def _digest(path: Path) -> str:
 
 
 def _by_hour(
-    source: Path, now: datetime, believed: tuple[datetime, datetime], folder: Path, report: LandingReport
+    source: Path, now: datetime, folder: Path, report: LandingReport
 ) -> Iterator[tuple[Path, datetime, bool]]:
     """Spool the lines into one file an hour: (file, hour, whether the lines name their time)."""
-    undated = (hour_of(now), False)
+    undated, clock = (hour_of(now), False), datetime.now(UTC)
     buffers: dict[tuple[datetime, bool], bytearray] = defaultdict(bytearray)
     current = undated
     size = 0
@@ -258,7 +257,7 @@ def _by_hour(
         try:
             moment = time_of_line(line)
             if moment is not None:
-                if not believed[0] <= moment <= believed[1]:
+                if not is_believable(moment, clock):
                     raise ValueError("received_at is far off")
                 current = (hour_of(moment), True)
         except ValueError:

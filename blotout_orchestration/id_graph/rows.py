@@ -37,16 +37,13 @@ def write(space: Workspace, run_id: str, *, everything: bool) -> None:
     """
     proof = {"run_id": run_id}
     if everything:
-        space.lake.replace(ID_GRAPH, space.sql(f"select {_COLUMNS} from graph_new"), AlwaysTrue(), proof)
+        _replace(space, f"select {_COLUMNS} from graph_new", proof)
         return
     space.connection.execute(_GONE)
     space.connection.execute(_COME)
     lost = space.number("select sum(ids) from held_counts semi join losers using (component_no)")
     if is_most(space, lost + space.number("select count(*) from gone")):
-        whole = space.sql(_WHOLE)
-        if space.lake.plan(ID_GRAPH).snapshot_id != space.snapshots[ID_GRAPH.name]:
-            raise ConcurrentChangeError("id_graph changed after its rows were planned")
-        space.lake.replace(ID_GRAPH, whole, AlwaysTrue(), proof)
+        _replace(space, _WHOLE, proof)
         return
     gone, come = space.sql("from gone"), space.sql("from come")
     if lost:
@@ -54,6 +51,14 @@ def write(space: Workspace, run_id: str, *, everything: bool) -> None:
         gone = pa.concat_tables([gone, moved.select(gone.column_names)])
         come = pa.concat_tables([come, moved.select(_NAMES)])
     space.lake.replace_positions(ID_GRAPH, space.snapshots[ID_GRAPH.name], gone, come, proof)
+
+
+def _replace(space: Workspace, query: str, proof: dict[str, str]) -> None:
+    """The answer in place of the whole table, unless another run wrote since this one looked."""
+    rows = space.sql(query)
+    if space.lake.plan(ID_GRAPH).snapshot_id != space.snapshots[ID_GRAPH.name]:
+        raise ConcurrentChangeError("id_graph changed after its rows were planned")
+    space.lake.replace(ID_GRAPH, rows, AlwaysTrue(), proof)
 
 
 _EQUAL = " and ".join(f"o.{name} is not distinct from n.{name}" for name in _NAMES)

@@ -27,7 +27,8 @@ class MovedHomeError(BlotoutError):
 def check_home_place(settings: Settings) -> None:
     """One SELECT on the embedded catalog; makes nothing, and leaves a catalog that does not open to its opener.
 
-    Raises MovedHomeError when a table lies in another home. A path that leads to the same folder is no other.
+    Raises MovedHomeError when a table lies in another home, or in a LAKE_LOCATION that is not set any more. A path
+    that leads to the same folder is no other.
     """
     home = settings.blotout_home.absolute()
     catalog = home / "catalog.db"
@@ -44,6 +45,11 @@ def check_home_place(settings: Settings) -> None:
         return
     place, _, _ = (row[0] if row else "").removeprefix("file://").rpartition(_PROCESSED)
     if place and not _is_same(Path(place), home):
+        if Path(f"{place}{_PROCESSED}").is_dir() and not (Path(place) / "catalog.db").is_file():
+            raise MovedHomeError(
+                f"the tables of {home} lie in {place}/lake, which is no home: set LAKE_LOCATION as it was when they"
+                " were made"
+            )
         raise MovedHomeError(
             f"{home} was made at {place}, and its tables name their files by that path: a home cannot be copied or moved."
             f" Put it back or mount it there; for another machine, `blotout backup` there and `blotout restore` with"

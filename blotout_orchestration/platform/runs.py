@@ -78,7 +78,7 @@ def worker_is_gone(tags: Mapping[str, str]) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
+        pass  # Somebody else's process: whether it is the tagged one, its start tells as well.
     named, started = tags.get(WORKER_START_TAG, ""), process_started_at(int(pid))
     if not named.isdigit() or started is None:
         return False

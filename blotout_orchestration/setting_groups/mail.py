@@ -83,7 +83,7 @@ class MailSettings(BaseModel):
         "Mail and alerts",
         None,
         "Address that every alert is posted to as well, such as an incoming webhook of Slack.",
-        "an https:// address (http:// to this machine only)",
+        "an https:// address, or http:// within your own network",
         "https://hooks.slack.example.com/services/T000/B000/KEY",
         secret=True,
     )

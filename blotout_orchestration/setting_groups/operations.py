@@ -60,7 +60,7 @@ class OperationsSettings(BaseModel):
         "Billing and upkeep",
         None,
         "Address that is requested every five minutes while the daemon is alive, for an outside watchdog.",
-        "an https:// address (http:// to this machine only)",
+        "an https:// address, or http:// within your own network",
         "https://watchdog.example.com/ping/KEY",
         secret=True,
     )

@@ -127,6 +127,11 @@ def test_a_file_that_cannot_be_used_is_one_message_with_path_and_reason(
     assert "check the path and its permissions, and BLOTOUT_HOME" in elsewhere.stderr
 
 
+def test_what_a_network_answers_comes_without_advice_on_paths() -> None:
+    result = CliRunner().invoke(_program(OSError("AWS Error NETWORK_CONNECTION: no such host")), ["fail"])
+    assert result.stderr == "blotout: AWS Error NETWORK_CONNECTION: no such host\n"
+
+
 def test_a_home_that_is_a_file_is_one_message(blotout: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("home").write_text("a file")
     Path("x.jsonl").write_text("{}\n")

@@ -6,12 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from blotout_orchestration.commands.ui import living_ui, require_free_port, take_home
+from blotout_orchestration.commands.ui import daemons_of, living_ui, require_free_port, take_home
 from blotout_orchestration.errors import UsageError
 from blotout_orchestration.platform import runs
 from blotout_orchestration.settings import Settings
@@ -79,6 +80,30 @@ def test_a_webserver_without_a_daemon_may_stand_beside_it(
     assert record.read_text() == record_of(sleeper)
     with pytest.raises(UsageError, match="stop it first"):
         take_home(settings, record)
+
+
+def test_a_daemon_may_start_beside_a_webserver_without_one(
+    settings: Settings, tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    record = tmp_path / "ui.process"
+    record.write_text(f"{record_of(sleeper)}webserver\n")
+    take_home(settings, record)
+    assert record.read_text().split()[::2] == [runs.worker_of_this_process(), "daemon"]
+
+
+def test_a_daemon_that_a_killed_ui_left_behind_is_named(settings: Settings, tmp_path: Path) -> None:
+    """The process has the arguments and the variable of a daemon; it does nothing."""
+    waiting = [sys.executable, "-c", "import sys; sys.stdin.read()", "-m", "dagster._daemon", "run"]
+    with subprocess.Popen(
+        waiting, stdin=subprocess.PIPE, env={**os.environ, "DAGSTER_HOME": str(tmp_path)}
+    ) as left_behind:
+        while "dagster._daemon" not in Path(f"/proc/{left_behind.pid}/cmdline").read_text():
+            time.sleep(0.01)
+        with pytest.raises(UsageError, match=rf"process {left_behind.pid}\) still ticks on this home.*`kill"):
+            take_home(settings, tmp_path / "ui.process")
+        take_home(settings, tmp_path / "ui.process", daemon=False)
+        assert daemons_of(tmp_path / "another") == []
+    take_home(settings, tmp_path / "ui.process")
 
 
 def test_a_ui_that_ended_is_no_obstacle_even_when_its_number_was_given_to_another_process(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from blotout_orchestration.events.arrival import left_out
 from blotout_orchestration.events.assets import hourly_partitions
 from blotout_orchestration.events.landing import LandingReport, land
 from blotout_orchestration.events.processing import pending_hours
@@ -39,10 +40,8 @@ def _hours(lake: Lake) -> dict[str, datetime]:
 @pytest.mark.parametrize(
     "odd",
     [
-        "2001-01-01T00:00:00Z",
         "2090-01-01T00:00:00Z",
         "1969-12-31T23:59:59Z",
-        timedelta(days=-3700),
         timedelta(days=2),
         "0001-01-01T00:00:00+14:00",
         "yesterday",
@@ -77,13 +76,20 @@ def test_years_of_history_and_a_clock_an_hour_ahead_are_believed(lake: Lake, tmp
     assert LANDING_HOUR not in report.hours
 
 
-def test_older_times_are_believed_when_the_first_hour_to_process_lies_before_them(
+def test_lines_of_more_than_ten_years_ago_wait_in_their_own_hour_for_the_hour_to_begin_with(
     lake: Lake, tmp_path: Path
 ) -> None:
-    times = ("2001-01-01T05:30:00Z", "1999-12-31T00:00:00Z")
-    report = _land(lake, tmp_path, *times, start="2000-01-01T00")
-    assert report.lines_misdated == 1
-    assert report.hours == {datetime(2001, 1, 1, 5, tzinfo=UTC), LANDING_HOUR}
+    times = ("2001-01-01T05:30:00Z", "2000-01-01T00:00:00Z")
+    report = _land(lake, tmp_path, *times)
+    assert report.lines_misdated == 0
+    assert report.hours == {datetime(2001, 1, 1, 5, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)}
+    assert pending_hours(lake) == []
+    (said,) = left_out(lake.settings, report.hours)
+    assert "not processed: 2, the first 2000-01-01T00; EVENTS_START_HOUR" in said
+    assert _land(lake, tmp_path, *times, start="2000-01-01T00").files_landed == 0
+    ours = Lake(lake.settings.model_copy(update={"events_start_hour": "2000-01-01T00+00:00"}))
+    assert left_out(ours.settings, report.hours) == []
+    assert pending_hours(ours) == sorted(report.hours)
 
 
 def test_a_later_first_hour_does_not_make_older_times_odd(lake: Lake, tmp_path: Path) -> None:

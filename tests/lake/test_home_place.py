@@ -78,3 +78,14 @@ def test_a_lake_elsewhere_stays_where_it_is_when_the_home_moves(settings: Settin
     shutil.move(settings.blotout_home, tmp_path / "moved")
     moved = elsewhere.model_copy(update={"blotout_home": tmp_path / "moved"})
     assert Lake(moved).read(NUMBERS).num_rows == 1
+
+
+def test_a_home_whose_lake_lies_elsewhere_is_told_which_setting_is_missing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    shop = settings.model_copy(update={"lake_location": str(tmp_path / "disk" / "lake")})
+    Lake(shop).append(NUMBERS, ROWS, {})
+    with pytest.raises(
+        BlotoutError, match=f"lie in {tmp_path}/disk/lake, which is no home: set LAKE_LOCATION"
+    ):
+        Lake(settings).read(NUMBERS)

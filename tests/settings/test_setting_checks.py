@@ -144,7 +144,7 @@ def test_a_secret_with_a_copied_line_end_is_refused() -> None:
         "http://localhost/KEY",
     ],
 )
-def test_a_secret_address_is_https_or_of_this_machine(address: str) -> None:
+def test_a_secret_address_is_one_that_can_be_requested(address: str) -> None:
     assert checks.check_secret_address(SecretStr(address)).get_secret_value() == address
 
 
@@ -158,11 +158,9 @@ def test_a_secret_address_is_https_or_of_this_machine(address: str) -> None:
         ("https://[::1/", "not an address"),
         ("ftp://hooks.example.com/KEY", "not an address"),
         ("https://hooks.example.com/a b", "not an address"),
-        ("http://hooks.example.com/KEY", "clear text"),
-        ("http://localhost.example.com/KEY", "clear text"),
         ("https://hooks.example.com/KEY\n", "white space"),
     ],
 )
-def test_a_secret_address_that_cannot_be_requested_safely_is_refused(address: str, reason: str) -> None:
+def test_a_secret_address_that_cannot_be_requested_is_refused(address: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         checks.check_secret_address(SecretStr(address))

@@ -40,7 +40,7 @@ BAD = {
     "SUPERSET_PASSWORD": " hunter2 ",
     "SUPERSET_USER_EMAIL": "nobody",
     "ALERT_WEBHOOK": "hooks.slack.example.com/services/hunter2",
-    "HEARTBEAT_ADDRESS": "http://watchdog.example.com/ping/hunter2",
+    "HEARTBEAT_ADDRESS": "watchdog.example.com:port/hunter2",
     "TAG_DBT_ANALYTICS": "-x",
     "TAG_DBT_CODE_GENERATOR": "-x",
     "TAG_DBT_REVERSE_EL": "-x",

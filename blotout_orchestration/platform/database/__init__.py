@@ -142,7 +142,7 @@ def _alone(engine: Engine) -> Iterator[Any]:
     """A transaction during which no other process migrates."""
     from sqlalchemy import text
 
-    with engine.connect() as connection:
+    with engine.execution_options(**{_WRITES: True}).connect() as connection:
         if engine.dialect.name == "postgresql":
             with connection.begin():
                 connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
