@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from blotout_orchestration.events.arrival import hour_of
 from blotout_orchestration.events.contract import BAD_EVENTS, CORE_EVENTS
 from blotout_orchestration.events.processing import HourResult, flatten_hours, pending_hours
 from blotout_orchestration.lake import Lake
@@ -15,6 +16,16 @@ from blotout_orchestration.lake.layers import hour_folder
 
 HOUR = datetime(2026, 3, 2, 7, tzinfo=UTC)
 POSITION = [("landing_file", "ascending"), ("landing_line", "ascending"), ("landing_index", "ascending")]
+
+
+def now() -> datetime:
+    """Of the test, not of its module: a long suite is imported an hour before it runs."""
+    return datetime.now(UTC)
+
+
+def this_hour() -> datetime:
+    """The hour of arrival that is under way."""
+    return hour_of(now())
 
 
 def event(mid: str = "m-1", **changes: Any) -> dict[str, Any]:

@@ -24,10 +24,8 @@ from blotout_orchestration.events.contract import CORE_EVENTS, EVENT_HOURS
 from blotout_orchestration.events.processing import flatten_hours
 from blotout_orchestration.lake import Lake
 
-from .sdk_requests import HOUR, batch, event, flatten_pending, put, request
+from .sdk_requests import HOUR, batch, event, flatten_pending, now, put, request, this_hour
 
-NOW = datetime.now(UTC)
-THIS_HOUR = NOW.replace(minute=0, second=0, microsecond=0)
 NAMES = ["few_events_are_bad", "input_is_accounted_for", "newest_event_is_recent"]
 
 
@@ -163,7 +161,7 @@ def test_the_newest_event_may_not_be_older_than_three_hours(lake: Lake, age: flo
 
 
 def test_a_clock_that_is_ahead_does_not_hide_that_nothing_arrives(lake: Lake) -> None:
-    old = THIS_HOUR - timedelta(hours=8)
+    old = this_hour() - timedelta(hours=8)
     newest = old + timedelta(minutes=10)
     _flatten_hour(lake, old, newest, old + timedelta(days=2))
     result = run_check(lake, "newest_event_is_recent")
@@ -172,16 +170,16 @@ def test_a_clock_that_is_ahead_does_not_hide_that_nothing_arrives(lake: Lake) ->
 
 
 def test_one_clock_that_is_ahead_does_not_make_a_backlog_of_old_events_recent(lake: Lake) -> None:
-    yesterday = THIS_HOUR - timedelta(days=1)
-    _flatten_hour(lake, THIS_HOUR - timedelta(hours=1), yesterday, NOW + timedelta(hours=5))
-    _flatten_hour(lake, THIS_HOUR - timedelta(hours=30), THIS_HOUR - timedelta(hours=30))
+    yesterday = this_hour() - timedelta(days=1)
+    _flatten_hour(lake, this_hour() - timedelta(hours=1), yesterday, now() + timedelta(hours=5))
+    _flatten_hour(lake, this_hour() - timedelta(hours=30), this_hour() - timedelta(hours=30))
     result = run_check(lake, "newest_event_is_recent")
     assert not result.passed
     assert figures(result)["newest_event_datetime"] == yesterday.isoformat()
 
 
 def test_an_hour_of_nothing_but_clocks_that_are_ahead_says_nothing(lake: Lake) -> None:
-    _flatten_hour(lake, THIS_HOUR - timedelta(hours=1), NOW + timedelta(hours=5))
+    _flatten_hour(lake, this_hour() - timedelta(hours=1), now() + timedelta(hours=5))
     assert newest_event(lake) is None
 
 
@@ -196,12 +194,12 @@ def _flatten_hour(lake: Lake, hour: datetime, *moments: datetime) -> None:
 
 
 def test_hours_that_only_arrived_now_do_not_make_old_events_recent(lake: Lake) -> None:
-    write_ledger(lake, hour_row(THIS_HOUR, last_event_datetime=NOW - timedelta(days=1)))
+    write_ledger(lake, hour_row(this_hour(), last_event_datetime=now() - timedelta(days=1)))
     assert not run_check(lake, "newest_event_is_recent").passed
 
 
 def test_a_run_of_the_job_evaluates_every_check(lake: Lake) -> None:
-    hour = THIS_HOUR - timedelta(hours=1)
+    hour = this_hour() - timedelta(hours=1)
     milliseconds = int((hour + timedelta(minutes=59)).timestamp() * 1000)
     received = (hour + timedelta(minutes=59)).isoformat()
     put(lake, [request(batch(event("now", evt=milliseconds)), received_at=received), "{broken"], hour=hour)

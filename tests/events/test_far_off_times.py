@@ -16,11 +16,11 @@ from blotout_orchestration.events.processing import pending_hours
 from blotout_orchestration.lake import Lake
 from blotout_orchestration.lake.layers import hour_folder, list_first_hour, list_landed
 
-from .sdk_requests import batch, core_rows, event, flatten_pending, put, request
+from .sdk_requests import batch, core_rows, event, flatten_pending, now, put, request, this_hour
 
-NOW = datetime.now(UTC)
-THIS_HOUR = NOW.replace(minute=0, second=0, microsecond=0)
-LANDING_HOUR = THIS_HOUR - timedelta(hours=3)
+
+def landing_hour() -> datetime:
+    return this_hour() - timedelta(hours=3)
 
 
 def _land(lake: Lake, tmp_path: Path, *times: Any, start: str | None = None) -> LandingReport:
@@ -29,7 +29,7 @@ def _land(lake: Lake, tmp_path: Path, *times: Any, start: str | None = None) -> 
     lines = [request(batch(event(f"m{number}")), received_at=time) for number, time in enumerate(times)]
     file.write_text("\n".join(lines) + "\n")
     lake = Lake(lake.settings.model_copy(update={"events_start_hour": start}))
-    return land(lake, [file], received_at=LANDING_HOUR)
+    return land(lake, [file], received_at=landing_hour())
 
 
 def _hours(lake: Lake) -> dict[str, datetime]:
@@ -54,13 +54,19 @@ def test_a_line_of_an_odd_time_lands_in_the_hour_of_the_landing_and_is_counted(
     lake: Lake, tmp_path: Path, odd: Any
 ) -> None:
     if isinstance(odd, timedelta):
-        odd = (NOW + odd).isoformat()
-    good = (NOW - timedelta(days=30)).isoformat()
+        odd = (now() + odd).isoformat()
+    good = (now() - timedelta(days=30)).isoformat()
     report = _land(lake, tmp_path, good, odd, ..., good, odd)
     assert (report.lines, report.lines_misdated) == (5, 2)
     assert report.misdated == (str(tmp_path / "requests.jsonl"), 2)
-    month_ago = THIS_HOUR - timedelta(days=30)
-    arrived = {"m0": month_ago, "m1": LANDING_HOUR, "m2": LANDING_HOUR, "m3": month_ago, "m4": LANDING_HOUR}
+    month_ago = this_hour() - timedelta(days=30)
+    arrived = {
+        "m0": month_ago,
+        "m1": landing_hour(),
+        "m2": landing_hour(),
+        "m3": month_ago,
+        "m4": landing_hour(),
+    }
     assert _hours(lake) == arrived
     assert hourly_partitions(lake).get_num_partitions() < 24 * 32
     again = _land(lake, tmp_path, good, odd, ..., good, odd)
@@ -68,12 +74,12 @@ def test_a_line_of_an_odd_time_lands_in_the_hour_of_the_landing_and_is_counted(
 
 
 def test_years_of_history_and_a_clock_an_hour_ahead_are_believed(lake: Lake, tmp_path: Path) -> None:
-    history = NOW - timedelta(days=3600)
-    report = _land(lake, tmp_path, history.isoformat(), (NOW + timedelta(hours=1)).isoformat())
+    history = now() - timedelta(days=3600)
+    report = _land(lake, tmp_path, history.isoformat(), (now() + timedelta(hours=1)).isoformat())
     assert report.lines_misdated == 0
     assert report.misdated is None
     assert len(report.hours) == 2
-    assert LANDING_HOUR not in report.hours
+    assert landing_hour() not in report.hours
 
 
 def test_lines_of_more_than_ten_years_ago_wait_in_their_own_hour_for_the_hour_to_begin_with(
@@ -93,8 +99,8 @@ def test_lines_of_more_than_ten_years_ago_wait_in_their_own_hour_for_the_hour_to
 
 
 def test_a_later_first_hour_does_not_make_older_times_odd(lake: Lake, tmp_path: Path) -> None:
-    start = (THIS_HOUR - timedelta(days=5)).isoformat()
-    assert _land(lake, tmp_path, (NOW - timedelta(days=50)).isoformat(), start=start).lines_misdated == 0
+    start = (this_hour() - timedelta(days=5)).isoformat()
+    assert _land(lake, tmp_path, (now() - timedelta(days=50)).isoformat(), start=start).lines_misdated == 0
 
 
 def test_the_line_of_an_odd_time_is_counted_with_blank_lines_in_the_file(lake: Lake, tmp_path: Path) -> None:
@@ -126,12 +132,12 @@ def test_a_folder_by_hour_is_believed_whatever_its_year(lake: Lake, tmp_path: Pa
 
 
 def test_landed_hours_of_1977_and_2090_are_neither_partitions_nor_pending(lake: Lake) -> None:
-    landed = THIS_HOUR - timedelta(days=40)
+    landed = this_hour() - timedelta(days=40)
     for hour in (datetime(1977, 10, 1, tzinfo=UTC), landed, datetime(2090, 1, 1, tzinfo=UTC)):
         put(lake, [request(batch(event("a")))], hour=hour)
     keys = hourly_partitions(lake).get_partition_keys()
     assert keys[0] == f"{landed:%Y-%m-%d-%H:00}"
-    assert keys[-1] == f"{THIS_HOUR:%Y-%m-%d-%H:00}"
+    assert keys[-1] == f"{this_hour():%Y-%m-%d-%H:00}"
     assert pending_hours(lake) == [landed]
 
 

@@ -83,8 +83,8 @@ def test_an_old_temporary_table_goes_with_its_files_and_nothing_else_does(lake):
 def test_a_young_temporary_table_stays(lake):
     real_tables(lake)
     table(lake, "tmp_import")
-    assert plan_cleanup(lake, TODAY + timedelta(hours=23)).items == ()
-    assert targets(plan_cleanup(lake, TODAY + timedelta(hours=25))) == ["shop_test.tmp_import"]
+    assert plan_cleanup(lake, datetime.now(UTC) + timedelta(hours=23)).items == ()
+    assert targets(plan_cleanup(lake, datetime.now(UTC) + timedelta(hours=25))) == ["shop_test.tmp_import"]
 
 
 def test_a_table_that_is_written_again_after_the_plan_stays(lake):
