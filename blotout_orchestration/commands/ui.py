@@ -9,6 +9,7 @@ import fcntl
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,8 @@ from blotout_orchestration.commands.common import current_settings, echo
 from blotout_orchestration.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
+DAEMON_PATIENCE = 15.0
+"""Seconds that the daemon of a UI that was just stopped is given to end."""
 _WEBSERVER = "webserver"
 """Third word of the record of a UI that has no daemon."""
 
@@ -106,12 +109,15 @@ def _refuse_second_daemon(record: Path, other: int | None) -> None:
             f"`blotout ui` or `web` runs on this home already (process {other}); stop it first. If that process"
             f" is another program, remove {record}"
         )
-    # `dagster dev` leaves its daemon behind when it is killed.
-    for pid in daemons_of(record.parent):
-        raise UsageError(
-            f"a Dagster daemon (process {pid}) still ticks on this home, left behind by a UI that was killed:"
-            f" `kill {pid}` first"
-        )
+    # `dagster dev` leaves its daemon behind when it is killed; one that was stopped is given time to end.
+    patience = time.monotonic() + DAEMON_PATIENCE
+    while daemons := daemons_of(record.parent):
+        if time.monotonic() > patience:
+            raise UsageError(
+                f"a Dagster daemon (process {daemons[0]}) still ticks on this home, left behind by a UI that was"
+                f" killed: `kill {daemons[0]}` first"
+            )
+        time.sleep(0.2)
 
 
 def daemons_of(dagster_home: Path) -> list[int]:

@@ -6,12 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from blotout_orchestration.commands import ui
 from blotout_orchestration.commands.ui import daemons_of, living_ui, require_free_port, take_home
 from blotout_orchestration.errors import UsageError
 from blotout_orchestration.platform import runs
@@ -91,7 +93,9 @@ def test_a_daemon_may_start_beside_a_webserver_without_one(
     assert record.read_text().split()[::2] == [runs.worker_of_this_process(), "daemon"]
 
 
-def test_a_daemon_that_a_killed_ui_left_behind_is_named(settings: Settings, tmp_path: Path) -> None:
+def test_a_daemon_that_a_killed_ui_left_behind_is_named(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The process has the arguments and the variable of a daemon; it does nothing."""
     waiting = [sys.executable, "-c", "import sys; sys.stdin.read()", "-m", "dagster._daemon", "run"]
     with subprocess.Popen(
@@ -99,11 +103,15 @@ def test_a_daemon_that_a_killed_ui_left_behind_is_named(settings: Settings, tmp_
     ) as left_behind:
         while "dagster._daemon" not in Path(f"/proc/{left_behind.pid}/cmdline").read_text():
             time.sleep(0.01)
+        monkeypatch.setattr(ui, "DAEMON_PATIENCE", 0.0)
         with pytest.raises(UsageError, match=rf"process {left_behind.pid}\) still ticks on this home.*`kill"):
             take_home(settings, tmp_path / "ui.process")
         take_home(settings, tmp_path / "ui.process", daemon=False)
         assert daemons_of(tmp_path / "another") == []
-    take_home(settings, tmp_path / "ui.process")
+        monkeypatch.undo()
+        threading.Timer(1.0, left_behind.kill).start()
+        take_home(settings, tmp_path / "ui.process")
+    assert (tmp_path / "ui.process").read_text().split()[::2] == [runs.worker_of_this_process(), "daemon"]
 
 
 def test_a_ui_that_ended_is_no_obstacle_even_when_its_number_was_given_to_another_process(
