@@ -22,6 +22,7 @@ DUCKDB_ONLY = re.compile(
     # Trino takes a zone there that is written out, and no expression; sqlglot lets both pass.
     r"|bit_xor|group by all| exclude |at time zone (?!')"
 )
+DECIMAL = re.compile(r"\b\d+\.\d+(?![\dE])", re.IGNORECASE)
 EVERYTHING = ("resource_type:model",)
 KEPT_BY_KEY = {
     "unique_events", "duplicate_events", "unified_events", "session_events", "sessions", "conversions",
@@ -52,6 +53,21 @@ def test_every_statement_of_every_model_is_read_by_the_parser(
     assert "to_unixtime" in found.queries["session_events"]
     assert "checksum(row(" in found.queries["attribution_people"]
     assert "at_timezone(" in found.queries["campaign_sessions"]
+
+
+def test_no_quotient_is_rounded_to_the_digits_of_a_decimal_literal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trino and Athena: 82080 / 86400.0 is 1.0 there (scale 1) and 0.95 on DuckDB; 86400.0e0 is a double on all."""
+    found = rendered(tmp_path, monkeypatch, EVERYTHING, incremental=True)
+    divided = {}
+    for name, sql in found.queries.items():
+        for quotient in sqlglot.parse_one(sql, read="trino").find_all(exp.Div):
+            divisor = quotient.expression.sql("trino")
+            # Days between two starts of weeks are whole weeks and a rest that is always the same.
+            if DECIMAL.search(divisor) and not isinstance(quotient.this, exp.DateDiff):
+                divided[name] = divisor
+    assert divided == {}
 
 
 def test_an_incremental_build_deletes_by_key_from_the_table_itself_before_it_adds(

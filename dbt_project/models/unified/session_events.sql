@@ -32,7 +32,7 @@ timed as (
 parts as (
     select
         *,
-        cast(floor({{ seconds_between('stretch_start', 'occurred_at') }} / ({{ var('session_cap_hours') }} * 3600.0)) as bigint) as part
+        cast(floor({{ seconds_between('stretch_start', 'occurred_at') }} / ({{ var('session_cap_hours') }} * 3600.0e0)) as bigint) as part
     from timed
 )
 
