@@ -5,8 +5,9 @@ with report as (
   select
     {{ money_sum('spend') }} as spend,
     coalesce(sum(sessions), 0) as sessions,
-    coalesce(sum(conversions), 0) as conversions,
-    {{ money_sum('revenue') }} as revenue
+    coalesce({{ fraction_sum('conversions') }}, 0) as conversions,
+    {{ money_sum('revenue') }} as revenue,
+    count(*) as report_rows
   from {{ ref('campaign') }}
 ),
 
@@ -20,7 +21,7 @@ inputs as (
   cross join (select count(*) as sessions from {{ ref('campaign_sessions') }}) as visits
   cross join (
     select
-      coalesce(sum(credit), 0) as conversions,
+      coalesce({{ fraction_sum('credit') }}, 0) as conversions,
       {{ money_sum('attributed_revenue') }} as revenue
     from {{ ref('campaign_conversions') }}
   ) as orders
@@ -40,5 +41,6 @@ cross join inputs
 where
   report.spend <> inputs.spend
   or report.sessions <> inputs.sessions
-  or abs(report.conversions - inputs.conversions) > 0.000001
+  {# fraction_sum rounds each row of the report to nine digits. #}
+  or abs(report.conversions - inputs.conversions) > 1.0e-6 + 1.0e-9 * report.report_rows
   or report.revenue <> inputs.revenue
