@@ -1,28 +1,42 @@
 {{ config(materialized='table', tags=['campaign']) }}
 
+{# What links may call a campaign. Its key is its utm_campaign where it has one: another campaign's name or id comes
+after that. #}
 with names as (
-  select ad_platform, campaign_key, campaign_key as alias, utm_source from {{ ref('campaign_spend') }}
+  select ad_platform, campaign_key, campaign_key as alias, 0 as alias_rank, utm_source from {{ ref('campaign_spend') }}
   union all
-  select ad_platform, campaign_key, {{ campaign_key('campaign_name') }} as alias, utm_source
+  select ad_platform, campaign_key, {{ campaign_key('campaign_name') }} as alias, 1 as alias_rank, utm_source
   from {{ ref('campaign_spend') }}
   union all
-  select ad_platform, campaign_key, {{ campaign_key('campaign_id') }} as alias, utm_source
+  select ad_platform, campaign_key, {{ campaign_key('campaign_id') }} as alias, 2 as alias_rank, utm_source
   from {{ ref('campaign_spend') }}
 ),
 
 {# One campaign a name at most, here and below: a session is never joined to two campaigns. #}
 by_platform as (
-  select ad_platform, alias, min(campaign_key) as campaign_key
-  from names
-  where alias is not null
-  group by ad_platform, alias
+  select ad_platform, alias, campaign_key
+  from (
+    select
+      ad_platform, alias, campaign_key,
+      row_number() over (partition by ad_platform, alias order by alias_rank, campaign_key) as place
+    from names
+    where alias is not null
+  ) as ranked
+  where place = 1
 ),
 
 by_source as (
-  select lower(trim(utm_source)) as source_key, alias, min(ad_platform) as ad_platform
-  from names
-  where alias is not null and utm_source is not null
-  group by lower(trim(utm_source)), alias
+  select source_key, alias, ad_platform
+  from (
+    select
+      lower(trim(utm_source)) as source_key, alias, ad_platform,
+      row_number() over (
+        partition by lower(trim(utm_source)), alias order by alias_rank, ad_platform
+      ) as place
+    from names
+    where alias is not null and utm_source is not null
+  ) as ranked
+  where place = 1
 ),
 
 visits as (

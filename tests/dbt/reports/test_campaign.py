@@ -178,6 +178,52 @@ def test_links_may_carry_the_campaigns_name_in_any_case_or_its_id(
     assert _row(warehouse, "spend, sessions", "campaign_key = 'spring'") == (Decimal(50), 1)
 
 
+@pytest.mark.parametrize(
+    "other", [{"campaign_name": "Spring"}, {"campaign_name": "Other", "campaign_id": "spring"}]
+)
+def test_a_links_utm_campaign_is_that_campaign_before_another_ones_name_or_id(
+    warehouse: ReportWarehouse, other: dict[str, str]
+) -> None:
+    warehouse.fill(
+        ad_spend=[
+            spend(START.date(), "100", campaign_id="1", campaign_name="Spring Search"),
+            spend(START.date(), "10", **{"campaign_id": "2", "utm_campaign": "retarget", **other}),
+            spend(
+                START.date(), "5", ad_platform="facebook", campaign_id="3", campaign_name="Spring",
+                utm_campaign="aware",
+            ),
+        ],
+        sessions=[
+            visit("S1", "ann", day(0), "Paid Search", **ADS),
+            visit("S2", "bob", day(0), "Paid Search", **ADS, click_id_type="gclid"),
+        ],
+    )  # fmt: skip
+    warehouse.build(*BOTH)
+    rows = warehouse.rows("select ad_platform, campaign_key, sessions from {schema}.campaign order by 1, 2")
+    assert rows == [("facebook", "aware", 0), ("google", "retarget", 0), ("google", "spring", 2)]
+
+
+def test_thousands_of_thirds_are_no_lost_orders(warehouse: ReportWarehouse) -> None:
+    warehouse.fill()
+    moment = f"timestamptz '{day(-4000)}' + to_days(n::int) + to_hours({{}})"
+    with warehouse.connection() as connection:
+        connection.execute(
+            "insert into shop_test.sessions (session_key, global_user_id, session_started_at, is_bot, channel,"
+            " is_direct, utm_source, utm_campaign)"
+            f" select 's' || n || '-' || k, 'p' || n, {moment.format('k')}, false, 'Paid Search', false,"
+            " 'google', 'c' || k from range(3500) days(n), range(3) touches(k)"
+        )
+        connection.execute(
+            "insert into shop_test.conversions (transaction_key, global_user_id, converted_at, revenue, currency,"
+            " is_bot, session_key)"
+            f" select 'o' || n, 'p' || n, {moment.format(3)}, 100, 'EUR', false, 's' || n || '-2' from range(3500) days(n)"
+        )
+    warehouse.build(*BOTH, campaign_attribution_model="linear")
+    [(orders, revenue)] = warehouse.rows("select sum(conversions), sum(revenue) from {schema}.campaign")
+    assert orders == pytest.approx(3500)
+    assert revenue == Decimal(350_000)
+
+
 def test_every_order_counts_once_whatever_led_to_it(warehouse: ReportWarehouse) -> None:
     warehouse.fill(
         sessions=[visit("S1", "ann", day(0), "Direct"), visit("S2", "eve", day(0), "Paid Search", **ADS)],
