@@ -45,10 +45,11 @@ def attribution_metadata(lake: Lake, result: DataDrivenResult) -> dict[str, Any]
     from blotout_orchestration.analytics.reports import open_reports
 
     with open_reports(lake.settings) as reports:
+        # The data-driven rows say `(not set)` where orders name no currency; the report has null there.
         rows = list(
             reports.rows(
-                "select currency, model, channel, sum(attributed_revenue) from attribution_report"
-                " group by currency, model, channel order by currency, model, channel"
+                "select coalesce(currency, '(not set)') as currency, model, channel, sum(attributed_revenue)"
+                " from attribution_report group by 1, 2, 3 order by 1, 2, 3"
             )
         )
     sums: dict[str, float] = {}

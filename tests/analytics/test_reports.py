@@ -9,9 +9,10 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from blotout_orchestration.analytics import data_driven
+from blotout_orchestration.analytics import data_driven, pictures
 from blotout_orchestration.analytics.checks import analytics_checks, collisions, credited
 from blotout_orchestration.analytics.pictures import attribution_metadata, retention_metadata
+from blotout_orchestration.analytics.plots import ChannelCredit, attribution_bars
 from blotout_orchestration.analytics.reports import ReportsError, open_reports
 from blotout_orchestration.analytics.warehouse import WarehouseError
 from blotout_orchestration.demo.summary import summarise
@@ -52,6 +53,25 @@ def test_the_checks_and_pictures_read_the_same_on_every_ground(ground: Lake) -> 
     retention = retention_metadata(ground)
     assert (retention["retention_new_users_cohorts"], retention["retention_everyone_cohorts"]) == (1, 0)
     assert attribution_metadata(ground, result)["converted_journeys"] == 7
+
+
+def test_orders_that_name_no_currency_are_pictured_by_all_models(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(lake.settings.published_path)
+    with duckdb.connect(str(lake.settings.published_path)) as connection:
+        for table in ("conversion_paths", "attribution_report"):
+            connection.execute(f"update {SCHEMA}.{table} set currency = null")
+    drawn: list[tuple[set[str], str]] = []
+
+    def bars(credits: list[ChannelCredit], title: str, currency: str) -> bytes:
+        drawn.append(({one.model for one in credits}, currency))
+        return attribution_bars(credits, title, currency)
+
+    monkeypatch.setattr(pictures, "attribution_bars", bars)
+    found = attribution_metadata(lake, data_driven.compute(lake))
+    assert drawn == [({"linear", "markov", "shapley"}, "(not set)")]
+    assert "| Spring, sale |" in found["removal_effects"].md_str
 
 
 def test_the_figures_of_a_deployment_are_counted_on_every_ground(ground: Lake) -> None:
