@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from blotout_orchestration.lake.tables import Column, TableSpec
 
-PROCESSOR_VERSION = "2"
+PROCESSOR_VERSION = "3"
 """Raised whenever the same bytes would flatten to different rows."""
 
 _PROVENANCE = (
