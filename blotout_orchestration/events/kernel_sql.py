@@ -43,6 +43,9 @@ _CONTRACT_NAMES = {
 LATEST_MS = 7_258_118_400_000
 """1 January 2200 in milliseconds: a client clock beyond it is not a clock."""
 
+LARGEST_AMOUNT = "100000000000.0000"
+"""Money beyond it, either way, is a type conflict: anybody may send an amount, and sums must not overflow."""
+
 
 def quoted(text: str) -> str:
     """A SQL string literal."""
@@ -92,8 +95,9 @@ def typed(text: str, kind: Kind, paths: tuple[tuple[str, str], ...] = ()) -> str
             f"when {_type_of(paths)} = 'BOOLEAN' then null else trim({text}) end, '')"
         )
     if kind in ("money", "double"):
-        cast = "decimal(18,4)" if kind == "money" else "double"
-        return f"case when regexp_matches(trim({text}), '{_NUMBER}') then try_cast({text} as {cast}) end"
+        number = f"try_cast({text} as {'decimal(18,4)' if kind == 'money' else 'double'})"
+        bounded = f" and {number} between -{LARGEST_AMOUNT} and {LARGEST_AMOUNT}" if kind == "money" else ""
+        return f"case when regexp_matches(trim({text}), '{_NUMBER}'){bounded} then {number} end"
     if kind == "int":
         whole = f"not contains({text}, '.') or regexp_matches({text}, '[.]0*$')"
         return f"case when {plain} and ({whole}) then try_cast({text} as integer) end"

@@ -216,6 +216,24 @@ def test_a_wrong_type_in_the_data_is_reported_and_never_cast(
     assert row["additional_data"] is None
 
 
+@pytest.mark.parametrize("column", ["transaction_total", "item_price"])
+@pytest.mark.parametrize("amount", ["100000000000.0001", -100000000001, "99999999999999.99", 1e13])
+def test_an_amount_beyond_a_hundred_thousand_million_is_a_conflict(
+    flatten_one: One, column: str, amount: Any
+) -> None:
+    row = flatten_one(request(batch(event(evn="transaction", additionalData={column: amount}))))
+    assert row[column] is None
+    assert list(json.loads(row["type_conflicts"])) == [column]
+
+
+@pytest.mark.parametrize("amount", ["100000000000", "-1e11", 99999999999.9999, "-0.01"])
+def test_an_amount_up_to_a_hundred_thousand_million_is_money(flatten_one: One, amount: Any) -> None:
+    data = {"transaction_total": amount}
+    row = flatten_one(request(batch(event(evn="transaction", additionalData=data))))
+    assert row["transaction_total"] == Decimal(str(amount))
+    assert row["type_conflicts"] is None
+
+
 def test_two_conflicts_of_the_platform_are_both_kept_and_fail_nobody(flatten_one: One) -> None:
     row = flatten_one(request(batch(event(), osn={"a": 1}, plf="many")))
     assert json.loads(row["type_conflicts"]) == {"platform": '{"a":1}', "platform_code": "many"}
