@@ -54,7 +54,7 @@ def test_an_hour_of_an_unfinished_build_is_taken_in_again_although_it_is_as_befo
     shop.build(lake)
     shop.land_hour(lake, shop.at(0), second)
     prepare_sources(lake)
-    shop.dbt(lake, select=["changed_hours", "touched_events", "stg_core_events"])
+    shop.dbt(lake, select=["taken_hours", "changed_hours", "touched_events", "stg_core_events"])
     shop.land_hour(lake, shop.at(0), first)
     assert prepare_sources(lake).changed_hours == (shop.at(0),)
     shop.build(lake)

@@ -94,7 +94,7 @@ def test_athena_takes_every_timestamp_of_the_lake_without_its_zone(
     found = rendered(tmp_path, monkeypatch, EVERYTHING, incremental=True, dialect="athena")
     taken = 'cast("arrival_hour" at time zone \'UTC\' as timestamp(6)) as "arrival_hour"'
     assert taken in found.queries["stg_core_events"]
-    assert taken in found.queries["changed_hours"]
+    assert taken in found.queries["taken_hours"]
     specs = {spec.name: spec for spec in SOURCES.values()}
     sources = 0
     for name, sql in found.statements:

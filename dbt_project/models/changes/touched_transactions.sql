@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', incremental_strategy='append', pre_hook="{{ forget_completed_builds() }}") }}
 -- depends_on: {{ ref('touched_visitors') }} {{ ref('touched_offline_events') }} {{ ref('unique_events') }}
+-- depends_on: {{ ref('stg_offline_events') }}
 {% if keeps_rows() %}
 with touched as (
     select transaction_key from {{ earlier('unified_events') }}
@@ -14,6 +15,11 @@ with touched as (
     union
     select previous_transaction_key from {{ ref('touched_offline_events') }}
     where previous_transaction_key is not null
+    {# The source may have moved on before stg_offline_events read it (Trino, Athena). #}
+    union
+    select transaction_key from {{ ref('stg_offline_events') }}
+    where transaction_key is not null
+        and event_key in (select event_key from {{ ref('touched_offline_events') }})
 )
 
 select
