@@ -39,11 +39,14 @@
 
 {% macro money_type() %}decimal(18, 4){% endmacro %}
 
+{# Of sums: a few forged amounts must not be more than it holds. #}
+{% macro money_sum_type() %}decimal(38, 4){% endmacro %}
+
 {# Day of a timestamp in UTC: both dialects run with the session zone UTC. #}
 {% macro utc_date(expression) %}cast({{ expression }} as date){% endmacro %}
 
-{# A sum of money in the money type; 0 for no rows. #}
-{% macro money_sum(expression) %}cast(coalesce(sum({{ expression }}), 0) as {{ money_type() }}){% endmacro %}
+{# A sum of money; 0 for no rows. #}
+{% macro money_sum(expression) %}cast(coalesce(sum({{ expression }}), 0) as {{ money_sum_type() }}){% endmacro %}
 
 {# A name without case, blanks, `_` and `-`, as the vars of dbt_project.yml list them. #}
 {% macro bare_name(expression) %}lower({{ replace_all(expression, '[ _-]', '') }}){% endmacro %}

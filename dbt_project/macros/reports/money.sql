@@ -1,9 +1,11 @@
 {# Splitting and summing money and credit without losing any. #}
 
 {# `amount` times `credit`, rounded to the money type; the rest of the rounding goes to the row that is last in
-`partition_by` by `order_by`, so that the parts sum to the amount exactly. Credits must sum to 1. #}
+`partition_by` by `order_by`, so that the parts sum to the amount exactly. Credits must sum to 1. Decimals are
+multiplied: a double takes an amount near the money type's limit beyond it. #}
 {% macro split_money(amount, credit, partition_by, order_by) -%}
-{%- set part = 'cast(round(cast(' ~ amount ~ ' as double) * ' ~ credit ~ ', 4) as ' ~ money_type() ~ ')' -%}
+{%- set product = 'cast(' ~ amount ~ ' as ' ~ money_type() ~ ') * cast(' ~ credit ~ ' as decimal(19, 18))' -%}
+{%- set part = 'cast(' ~ product ~ ' as ' ~ money_type() ~ ')' -%}
 cast(
   {{ part }}
   + case

@@ -83,7 +83,7 @@ filled as (
   select
     cells.*,
     coalesce(sums.paying_people, 0) as paying_people,
-    cast(coalesce(sums.revenue, 0) as {{ money_type() }}) as revenue
+    cast(coalesce(sums.revenue, 0) as {{ money_sum_type() }}) as revenue
   from cells
   left join sums
     on {{ same_cohort('sums', 'cells') }}
@@ -105,7 +105,7 @@ select
       partition by granularity, population, cohort_start, currency
       order by period_number
       rows between unbounded preceding and current row
-    ) as {{ money_type() }}
+    ) as {{ money_sum_type() }}
   ) as cumulative_revenue,
   {{ ratio(
     'revenue',

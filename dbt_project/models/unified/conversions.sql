@@ -21,7 +21,7 @@ totals as (
         max(transaction_id) as transaction_id,
         min(occurred_at) filter (where not is_refund) as converted_at,
         count(*) filter (where event_origin = 'online') as online_events,
-        cast(coalesce(sum(abs(revenue)) filter (where is_refund), 0) as {{ money_type() }}) as refunded
+        cast(coalesce(sum(abs(revenue)) filter (where is_refund), 0) as {{ money_sum_type() }}) as refunded
     from events
     group by transaction_key
     having count(*) filter (where not is_refund) > 0
@@ -65,6 +65,6 @@ select
     transaction_key, transaction_id, converted_at, global_user_id, coalesce(is_stitched, false) as is_stitched,
     visitor_key, session_key, conversion_origin, source_name, online_event_key, offline_event_key, online_events,
     revenue, currency, online_revenue, offline_revenue, refunded,
-    cast(revenue - refunded as {{ money_type() }}) as net_revenue,
+    cast(revenue - refunded as {{ money_sum_type() }}) as net_revenue,
     quantity, transaction_payment, transaction_discount, transaction_shipping, transaction_tax, is_bot
 from joined

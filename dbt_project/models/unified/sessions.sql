@@ -97,7 +97,7 @@ select
     summed.channel, summed.channel = 'Direct' as is_direct,
     summed.application_name, summed.platform, summed.country, summed.browser, summed.os, summed.device_type,
     coalesce(converted.conversions, 0) as conversions,
-    coalesce(converted.revenue, cast(0 as {{ money_type() }})) as revenue,
+    coalesce(converted.revenue, cast(0 as {{ money_sum_type() }})) as revenue,
     converted.currency, converted.currencies
 from summed
 left join converted on converted.session_key = summed.session_key
