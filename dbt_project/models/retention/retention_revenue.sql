@@ -1,14 +1,22 @@
 {{ config(materialized='table', tags=['retention']) }}
 {% set zone = "'" ~ var('retention_time_zone', 'UTC') ~ "'" %}
 
+{# An order counts at the receipt of its event when the browser's clock was ahead, as in retention_activity. #}
+{% set moment %}
+case when told.received_at < orders.converted_at then told.received_at else orders.converted_at end
+{% endset %}
+
 with payments as (
   select
-    global_user_id,
-    {{ local_date('converted_at', zone) }} as payment_date,
-    coalesce(currency, '(not set)') as currency,
-    revenue as amount
-  from {{ ref('conversions') }}
-  where not is_bot and global_user_id is not null
+    orders.global_user_id,
+    {{ local_date("(" ~ moment ~ ")", zone) }} as payment_date,
+    coalesce(orders.currency, '(not set)') as currency,
+    orders.revenue as amount
+  from {{ ref('conversions') }} as orders
+  left join {{ ref('unified_events') }} as told
+    on told.event_key = orders.online_event_key
+    and told.event_origin = 'online'
+  where not orders.is_bot and orders.global_user_id is not null
 
   union all
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -151,6 +152,56 @@ def test_a_clock_that_is_ahead_does_not_finish_a_period(warehouse: ReportWarehou
     )
     warehouse.build(RETENTION)
     assert _rates(warehouse) == {("2026-01-05", 0): (2, 2, False)}
+
+
+@pytest.mark.parametrize("newest_load", [None, day(9)])
+def test_an_offline_row_that_is_dated_ahead_of_all_that_arrived_finishes_no_period(
+    warehouse: ReportWarehouse, newest_load: datetime | None
+) -> None:
+    ten_years = event("E3", "ann", day(3650), "warranty_ends", event_origin="offline", received_at=None)
+    warehouse.fill(
+        unified_events=[event("E1", "ann", day(0)), event("E2", "bob", day(8)), ten_years],
+        newest_load=newest_load,
+    )
+    warehouse.build(RETENTION)
+    assert _rates(warehouse) == {
+        ("2026-01-05", 0): (1, 1, True),
+        ("2026-01-05", 1): (1, 0, False),
+        ("2026-01-12", 0): (1, 1, False),
+    }
+
+
+def test_offline_rows_count_up_to_the_newest_load_though_nothing_arrives_online(
+    warehouse: ReportWarehouse,
+) -> None:
+    shop = {"event_origin": "offline", "received_at": None}
+    warehouse.fill(
+        unified_events=[
+            event("E1", "ann", day(0)),
+            event("E2", "ann", day(7), "order_completed", **shop),
+            event("E3", "ann", day(14), "order_completed", **shop),
+        ],
+        newest_load=day(8),
+    )
+    warehouse.build(RETENTION)
+    assert _rates(warehouse) == {("2026-01-05", 0): (1, 1, True), ("2026-01-05", 1): (1, 1, False)}
+
+
+def test_an_order_of_a_clock_that_is_ahead_is_revenue_at_its_receipt(warehouse: ReportWarehouse) -> None:
+    warehouse.fill(
+        unified_events=[
+            event("E1", "ann", day(0)),
+            event("E2", "ann", day(8), "transaction", received_at=day(0.01)),
+            event("E3", "bob", day(15)),
+        ],
+        conversions=[order("T1", "ann", day(8), "100", online_event_key="E2")],
+    )
+    warehouse.build(RETENTION)
+    rows = warehouse.rows(
+        """select period_number, revenue from {schema}.retention_revenue
+        where granularity = 'week' and population = 'new_users' and revenue <> 0"""
+    )
+    assert rows == [(0, Decimal(100))]
 
 
 @pytest.mark.parametrize("refund", ["-20", "20"])

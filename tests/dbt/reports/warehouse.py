@@ -116,6 +116,7 @@ class ReportWarehouse:
         conversions: Iterable[Row] = (),
         unified_events: Iterable[Row] = (),
         ad_spend: Iterable[Row] = (),
+        newest_load: datetime | None = None,
     ) -> None:
         """Replace the inputs; tables that dbt built stay as they are."""
         from blotout_orchestration.elt.contract import AD_SPEND
@@ -125,6 +126,7 @@ class ReportWarehouse:
             f"{SCHEMA}.sessions": (unified_columns()["sessions"], sessions),
             f"{SCHEMA}.conversions": (unified_columns()["conversions"], conversions),
             f"{SCHEMA}.unified_events": (unified_columns()["unified_events"], unified_events),
+            f"{SCHEMA}.newest_load": ({"loaded_at": "timestamptz"}, [{"loaded_at": newest_load}]),
             "lake.ad_spend": ({c.name: DUCKDB_TYPES[c.type] for c in AD_SPEND.columns}, ad_spend),
         }
         with self.connection() as connection:
