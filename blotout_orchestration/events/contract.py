@@ -78,6 +78,16 @@ _PAGE = (
     Column("search_twclid", "string", "Twitter click id."),
     Column("search_ttclid", "string", "TikTok click id."),
     Column("search_msclkid", "string", "Microsoft click id."),
+    Column(
+        "stored_gclid",
+        "string",
+        "Google click id that EdgeTag keeps of an earlier landing: identity only, no evidence for this visit.",
+    ),
+    Column(
+        "stored_fbclid",
+        "string",
+        "Facebook click id that EdgeTag keeps of an earlier landing: identity only, no evidence for this visit.",
+    ),
     Column("channel", "string", "GA4 default channel group of the session's landing."),
     Column("headers_origin", "string", "Origin of the request: header, else scheme and host of the page."),
 )

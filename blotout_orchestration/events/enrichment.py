@@ -60,9 +60,6 @@ _ENRICHED = f"""
       -- Browsers send the text `null` as the origin that they hide.
       coalesce(nullif(origin, 'null'), page_origin) as headers_origin,
       coalesce(page_host, app_name) as application_name,
-      -- EdgeTag keeps the click ids of earlier landings: good for identity, no evidence for the channel.
-      coalesce(landed_gclid, stored_gclid) as search_gclid,
-      coalesce(landed_fbclid, stored_fbclid) as search_fbclid,
       lower(concat_ws(' ', os_name, agents.os)) as systems,
       case when page_host is not null or origin is not null then 'web'
         when contains(systems, 'android') or platform_code in {ANDROID} then 'android'
@@ -116,12 +113,8 @@ def _countries(keys: list[Key]) -> dict[str, pa.Array]:
 def _landings(keys: list[Key]) -> dict[str, pa.Array]:
     found = [parse_search(search) for search, _, _ in keys]
     referrers = [parse_referrer(url, host) for _, url, host in keys]
-    stored = ("gclid", "fbclid")
     return {
-        **{
-            f"{'landed' if name in stored else 'search'}_{name}": _texts(values.get(name) for values in found)
-            for name in UTM + CLICK_IDS
-        },
+        **{f"search_{name}": _texts(values.get(name) for values in found) for name in UTM + CLICK_IDS},
         "referrer_host": _texts(referrer.host for referrer in referrers),
         "referrer_medium": _texts(referrer.medium for referrer in referrers),
         "referrer_source": _texts(referrer.source for referrer in referrers),

@@ -179,8 +179,8 @@ select arrival_hour, received_at, landing_file, landing_line, cast(landing_index
     headers."X-AppEngine-Country", headers."X-Country-Code", b.geo.couc) as country_named,
   case when is_edgetag then coalesce(cast(b.consentString as varchar),
     cast(b.storage.edgeTag.consent as varchar)) end as consent,
-  case when is_edgetag then b.storage.data.googleAdsClicks.gclid end as stored_gclid,
-  case when is_edgetag then b.storage.data.facebook.fbclid end as stored_fbclid,
+  case when is_edgetag then nullif(b.storage.data.googleAdsClicks.gclid, '') end as stored_gclid,
+  case when is_edgetag then nullif(b.storage.data.facebook.fbclid, '') end as stored_fbclid,
   case when rest_of_meta is null then rest_of_data
     when rest_of_data is null then rest_of_meta
     else json_merge_patch(rest_of_data, rest_of_meta) end as additional_data,

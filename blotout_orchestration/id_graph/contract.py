@@ -9,6 +9,8 @@ from blotout_orchestration.lake.tables import Column, TableSpec
 
 CLICK_ID_TYPES = ("gclid", "fbclid", "twclid", "ttclid", "msclkid")
 """Click ids that core_events carries, by their URL parameter; also their node type."""
+STORED_CLICK_ID_TYPES = ("gclid", "fbclid")
+"""Those that core_events carries of earlier landings besides."""
 
 NODE_TYPES = ("user_id", "map_id", "email", "email_sha256", "phone", "phone_sha256", *CLICK_ID_TYPES)
 """Every node type, the strongest evidence of a person not first: priorities are in the rules."""

@@ -16,7 +16,7 @@ from pyiceberg.expressions import And, BooleanExpression, GreaterThanOrEqual, In
 
 from blotout_orchestration.elt.contract import CRM_PROFILES, ID_MAPPINGS, OFFLINE_EVENTS
 from blotout_orchestration.events.contract import CORE_EVENTS, EVENT_HOURS
-from blotout_orchestration.id_graph.contract import CLICK_ID_TYPES
+from blotout_orchestration.id_graph.contract import CLICK_ID_TYPES, STORED_CLICK_ID_TYPES
 from blotout_orchestration.id_graph.edges import RAW_IDS, IdSource, edges_of_raw_ids
 from blotout_orchestration.id_graph.rules import Rules
 from blotout_orchestration.lake import Lake, TableSpec
@@ -72,6 +72,7 @@ _EVENT_ROWS = f"""
     from (
         select arrival_hour, user_id, data_map_id, data_map_provider, persona_email, persona_number,
                persona_country, persona_id, {", ".join(f"search_{name}" for name in CLICK_ID_TYPES)},
+               {", ".join(f"nullif(stored_{name}, search_{name}) as kept_{name}" for name in STORED_CLICK_ID_TYPES)},
                min(received_at) as first_seen, max(received_at) as last_seen, count(*) as n
         from changed_events
         where arrival_hour in (select hour from changed_hours)
@@ -91,7 +92,11 @@ def _event_columns(rules: Rules) -> list[tuple[str, str, str, str]]:
     if rules.persona_id_provider:
         provider = "'" + rules.persona_id_provider.replace("'", "''") + "'"
         columns.append(("persona_id", "persona_id", "map_id", provider))
-    return columns + [(f"search_{name}", name, name, "null") for name in CLICK_ID_TYPES]
+    for name in CLICK_ID_TYPES:
+        columns.append((f"search_{name}", name, name, "null"))
+        if name in STORED_CLICK_ID_TYPES:
+            columns.append((f"kept_{name}", name, name, "null"))
+    return columns
 
 
 @dataclass(frozen=True)

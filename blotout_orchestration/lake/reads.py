@@ -37,9 +37,13 @@ def create_view(
 ) -> None:
     """A DuckDB view over Parquet files with the contract's columns and types, empty without files.
 
+    A column that no file has, because the contract gained it after they were written, is null.
     Rows named by `delete_files` (Iceberg position deletes) are left out. With `positions` the view has two
     more columns, `file_path` and `pos`: where each row lies.
     """
+    nothing = "select {} where false".format(
+        ", ".join(f'cast(null as {DUCKDB_TYPES[column.type]}) as "{column.name}"' for column in spec.columns)
+    )
     if files:
         listing = ", ".join(quote(path) for path in files)
         columns = ", ".join(
@@ -50,7 +54,8 @@ def create_view(
         options = "union_by_name = true" + (", filename = true, file_row_number = true" if located else "")
         if positions:
             columns += ", data.filename as file_path, data.file_row_number as pos"
-        body = f"select {columns} from read_parquet([{listing}], {options}) as data"
+        found = f"({nothing} union all by name select * from read_parquet([{listing}], {options}))"
+        body = f"select {columns} from {found} as data"
         if delete_files:
             gone = ", ".join(quote(path) for path in delete_files)
             body += (
@@ -58,12 +63,9 @@ def create_view(
                 f" read_parquet([{gone}])) as gone"
                 " on data.filename = gone.file_path and data.file_row_number = gone.pos"
             )
+    elif positions:
+        body = f"select *, cast(null as VARCHAR) as file_path, cast(null as BIGINT) as pos from ({nothing})"
     else:
-        columns = ", ".join(
-            f'cast(null as {DUCKDB_TYPES[column.type]}) as "{column.name}"' for column in spec.columns
-        )
-        if positions:
-            columns += ", cast(null as VARCHAR) as file_path, cast(null as BIGINT) as pos"
-        body = f"select {columns} where false"
+        body = nothing
     kind = "temporary view" if temporary else "view"
     connection.execute(f"create or replace {kind} {name} as {body}")

@@ -120,8 +120,22 @@ def test_an_edgetag_purchase_is_a_transaction(flatten_one: One) -> None:
     )
     assert (row["transaction_id"], row["transaction_total"]) == ("#1", Decimal("19.9000"))
     assert (row["transaction_currency"], row["user_id"]) == ("USD", "cookie-1")
-    assert (row["consent"], row["search_fbclid"], row["channel"]) == ('{"all":true}', "F1", "Direct")
+    assert (row["consent"], row["channel"]) == ('{"all":true}', "Direct")
     assert (row["event_type"], row["additional_data"]) == ("edgetag", '{"contents":[1]}')
+
+
+@pytest.mark.parametrize(
+    ("search", "landed"), [("", None), ("?utm_source=mail", None), ("?gclid=NEW&fbclid=NEW", "NEW")]
+)
+def test_click_ids_that_edgetag_keeps_of_earlier_landings_are_no_landing(
+    flatten_one: One, search: str, landed: str | None
+) -> None:
+    kept = {"googleAdsClicks": {"gclid": "OLD-G"}, "facebook": {"fbclid": "OLD-F"}}
+    row = flatten_one(
+        _tag("/tag", eventName="PageView", eventId="e-1", search=search, storage={"data": kept})
+    )
+    assert (row["search_gclid"], row["search_fbclid"]) == (landed, landed)
+    assert (row["stored_gclid"], row["stored_fbclid"]) == ("OLD-G", "OLD-F")
 
 
 @pytest.mark.parametrize(

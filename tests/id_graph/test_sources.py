@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,6 +68,37 @@ def test_every_id_of_an_event_is_linked_to_its_browser(lake: Lake) -> None:
         ["user_id:u2"],
         ["user_id:u3"],
     ]
+
+
+def test_click_ids_of_earlier_landings_link_browsers_as_those_of_this_one(lake: Lake) -> None:
+    _hour(
+        lake,
+        {"user_id": "u1", "search_gclid": "g1", "search_fbclid": "f1"},
+        {"user_id": "u2", "stored_gclid": "g1", "stored_fbclid": "f2"},
+        {"user_id": "u3", "search_fbclid": "f3", "stored_fbclid": "f2"},
+        {"user_id": "u4", "search_gclid": "g4", "stored_gclid": "g4"},
+    )
+    stitch(lake, run_id="test")
+    assert _people(lake) == [
+        ["fbclid:f1", "fbclid:f2", "fbclid:f3", "gclid:g1", "user_id:u1", "user_id:u2", "user_id:u3"],
+        ["gclid:g4", "user_id:u4"],
+    ]
+    edges = [row for row in lake.read(ID_EDGES).to_pylist() if row["id_b"] and row["id_a"] == "u4"]
+    assert [(row["id_b_type"], row["source"], row["count"]) for row in edges] == [
+        ("gclid", "core_events.gclid", 1)
+    ]
+
+
+def test_hours_that_an_older_version_flattened_are_read_without_its_missing_columns(lake: Lake) -> None:
+    older = replace(
+        CORE_EVENTS,
+        columns=tuple(column for column in CORE_EVENTS.columns if not column.name.startswith("stored_")),
+    )
+    event = {"arrival_hour": NOON, "received_at": NOON, "user_id": "u1", "search_gclid": "g1"}
+    _put(lake, older, event)
+    _put(lake, EVENT_HOURS, {"arrival_hour": NOON, "revision": "1"})
+    stitch(lake, run_id="test")
+    assert _people(lake) == [["gclid:g1", "user_id:u1"]]
 
 
 def test_offline_sources_join_what_the_click_stream_cannot(lake: Lake) -> None:
