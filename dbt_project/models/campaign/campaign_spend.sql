@@ -46,7 +46,7 @@ select
   coalesce(
     {{ campaign_key('utm_campaign') }}, {{ campaign_key('campaign_name') }}, {{ campaign_key('campaign_id') }}, '(not set)'
   ) as campaign_key,
-  coalesce(currency, '(not set)') as currency,
+  coalesce(upper(nullif(trim(currency), '')), '(not set)') as currency,
   coalesce(impressions, 0) as impressions,
   coalesce(clicks, 0) as clicks,
   coalesce(spend, 0) as spend,
