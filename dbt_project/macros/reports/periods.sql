@@ -18,6 +18,21 @@ that the distance of two buckets is a subtraction. Weeks begin on var `retention
 {% macro duckdb__local_date(moment, time_zone) %}cast({{ moment }} at time zone {{ time_zone }} as date){% endmacro %}
 {% macro default__local_date(moment, time_zone) %}cast(at_timezone({{ moment }}, {{ time_zone }}) as date){% endmacro %}
 
+{# An IANA name in any case, without outer blanks; else null. Any other fails the whole query, and ad platforms have
+names of their own (`PacificTimeUSCanadaTijuana`). #}
+{% macro known_time_zone(expression) -%}
+case when lower(trim({{ expression }})) in ({{ literals(time_zones()) }}) then trim({{ expression }}) end
+{%- endmacro %}
+
+{% macro time_zones() %}
+{%- set names = [] -%}
+{#- Trino knows no zone by these four. -#}
+{%- for name in modules.pytz.all_timezones if name not in ['EST', 'HST', 'MST', 'ROC'] -%}
+  {%- do names.append(name | lower) -%}
+{%- endfor -%}
+{{ return(names) }}
+{% endmacro %}
+
 {% macro period_start(granularity, day) -%}
 {%- set shift = week_shift() -%}
 {%- if granularity == 'day' -%}

@@ -38,7 +38,7 @@ select
   source_name,
   coalesce(lower(ad_platform), '(not set)') as ad_platform,
   account_id,
-  coalesce(account_time_zone, '{{ var("report_time_zone", "UTC") }}') as account_time_zone,
+  coalesce({{ known_time_zone('account_time_zone') }}, '{{ var("report_time_zone", "UTC") }}') as account_time_zone,
   campaign_id,
   coalesce(campaign_name, utm_campaign, campaign_id, '(not set)') as campaign_name,
   utm_source,

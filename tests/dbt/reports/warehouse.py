@@ -140,8 +140,8 @@ class ReportWarehouse:
                     marks = ", ".join("?" for _ in row)
                     connection.execute(f"insert into {table} ({names}) values ({marks})", list(row.values()))
 
-    def build(self, *selectors: str, full_refresh: bool = False, **variables: Any) -> None:
-        """Run dbt models and tests; fails with dbt's own messages."""
+    def build(self, *selectors: str, full_refresh: bool = False, **variables: Any) -> dict[str, str]:
+        """Run dbt models and tests; their status by name. Fails with dbt's own messages."""
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
@@ -158,6 +158,7 @@ class ReportWarehouse:
         failures = [f"{r.node.name}: {r.message}" for r in results if r.status not in ("success", "pass")]
         assert result.success, f"dbt build failed: {failures or result.exception}"
         assert results, f"nothing selected by {selectors}"
+        return {r.node.name: str(r.status) for r in results}
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of a query; `{schema}` stands for the schema of the reports."""
