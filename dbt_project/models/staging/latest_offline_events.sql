@@ -1,6 +1,6 @@
 {{ config(materialized='ephemeral') }}
 {# The newest load of every offline event, with a hash of what it says; when it was loaded is left out of it. #}
-with hashed as (
+with named as (
     select
         'offline:' || source_name || ':' || event_id as event_key,
         event_id, source_name, event_name, event_datetime,
@@ -9,11 +9,17 @@ with hashed as (
         nullif(transaction_id, '') as transaction_id,
         {{ is_offline_order('event_name') }} as is_transaction,
         {{ is_offline_refund('event_name') }} as is_refund,
-        revenue, currency, quantity, attributes, etl_run_datetime,
-        {{ row_hash(['event_name', 'event_datetime', 'person_id', 'person_id_type', 'person_id_provider',
-                     'transaction_id', 'revenue', 'currency', 'quantity', 'attributes']) }} as row_hash
+        revenue, currency, quantity, attributes, etl_run_datetime
     from {{ source('lake', 'offline_events') }}
     where event_id is not null and source_name is not null and event_datetime is not null
+),
+
+hashed as (
+    select
+        *,
+        {{ row_hash(['event_name', 'event_datetime', 'person_id', 'person_id_type', 'person_id_provider',
+                     'person_key', 'transaction_id', 'revenue', 'currency', 'quantity', 'attributes']) }} as row_hash
+    from named
 ),
 
 ranked as (

@@ -32,9 +32,13 @@ joined as (
         totals.transaction_key,
         totals.transaction_id,
         totals.converted_at,
-        {# The source knows who ordered; the browser is the next best witness. #}
-        coalesce(offline.global_user_id, online.global_user_id) as global_user_id,
-        case when offline.global_user_id is not null then offline.is_stitched else online.is_stitched end as is_stitched,
+        {# Whom the id graph knows comes first: of the source, which knows who ordered, then of the browser. #}
+        case
+            when offline.is_stitched then offline.global_user_id
+            when online.is_stitched then online.global_user_id
+            else coalesce(offline.global_user_id, online.global_user_id)
+        end as global_user_id,
+        coalesce(offline.is_stitched, false) or coalesce(online.is_stitched, false) as is_stitched,
         online.visitor_key,
         online.session_key,
         case
@@ -62,7 +66,7 @@ joined as (
 )
 
 select
-    transaction_key, transaction_id, converted_at, global_user_id, coalesce(is_stitched, false) as is_stitched,
+    transaction_key, transaction_id, converted_at, global_user_id, is_stitched,
     visitor_key, session_key, conversion_origin, source_name, online_event_key, offline_event_key, online_events,
     revenue, currency, online_revenue, offline_revenue, refunded,
     cast(revenue - refunded as {{ money_sum_type() }}) as net_revenue,
