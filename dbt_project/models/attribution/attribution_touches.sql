@@ -24,9 +24,32 @@ orders as (
   where not conversions.is_bot
 ),
 
-visits as (
+{# The person's visits within the lookback, and the session that the order was placed in, whoever the id graph
+takes its browser for: a guest's order, or that of a device's second customer. #}
+touched as (
   select
     orders.transaction_key,
+    sessions.session_key
+  from orders
+  inner join {{ ref('sessions') }} as sessions
+    on sessions.global_user_id = orders.global_user_id
+  where
+    sessions.session_started_at <= orders.converted_at
+    and sessions.session_started_at
+      >= orders.converted_at - interval '{{ var("attribution_lookback_days", 90) }}' day
+
+  union
+
+  select
+    transaction_key,
+    session_key
+  from orders
+  where session_key is not null
+),
+
+visits as (
+  select
+    touched.transaction_key,
     sessions.session_key,
     sessions.session_started_at,
     sessions.is_direct,
@@ -42,19 +65,10 @@ visits as (
     sessions.device_type,
     sessions.click_id_type,
     orders.session_key is not distinct from sessions.session_key as is_converting_session
-  from orders
-  inner join {{ ref('sessions') }} as sessions
-    on sessions.global_user_id = orders.global_user_id
-  where
-    not sessions.is_bot
-    and (
-      (
-        sessions.session_started_at <= orders.converted_at
-        and sessions.session_started_at
-          >= orders.converted_at - interval '{{ var("attribution_lookback_days", 90) }}' day
-      )
-      or sessions.session_key = orders.session_key
-    )
+  from touched
+  inner join orders on orders.transaction_key = touched.transaction_key
+  inner join {{ ref('sessions') }} as sessions on sessions.session_key = touched.session_key
+  where not sessions.is_bot
 ),
 
 numbered as (

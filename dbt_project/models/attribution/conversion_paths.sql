@@ -46,7 +46,9 @@ visits as (
   from {{ ref('sessions') }} as sessions
   inner join people on people.person_key = sessions.global_user_id
   left join (
-    select distinct session_key from touches where session_key is not null
+    select session_key from touches where session_key is not null
+    union
+    select session_key from {{ ref('conversions') }} where not is_bot and session_key is not null
   ) as used on used.session_key = sessions.session_key
   where not sessions.is_bot and used.session_key is null
 ),

@@ -10,6 +10,7 @@ import pytest
 from .warehouse import ReportWarehouse, day, order, visit
 
 ATTRIBUTION = "tag:attribution"
+TABLES = ("attribution_people", "attribution_touches", "attribution", "conversion_paths")
 
 
 def _credit(warehouse: ReportWarehouse, model: str, transaction: str = "T1") -> dict[str, float]:
@@ -117,6 +118,52 @@ def test_the_converting_session_counts_even_when_the_clock_puts_it_after_the_ord
     assert _credit(warehouse, "time_decay") == {"S1": 1}
 
 
+def _guest(channel: str = "Paid Search") -> list[dict[str, Any]]:
+    """Ann's visits; in the second of them an order is placed for somebody else."""
+    return [visit("S1", "ann", day(0), "Email"), visit("S2", "ann", day(1), channel)]
+
+
+PATHS = "select person_key, path, is_converted from {schema}.conversion_paths order by 1, 2"
+
+
+def test_the_converting_session_is_a_touch_even_when_the_shop_names_another_person(
+    warehouse: ReportWarehouse,
+) -> None:
+    nobody = order("T2", None, day(1), session_key="S2")
+    warehouse.fill(
+        sessions=_guest(), conversions=[order("T1", "customer 500", day(1), session_key="S2"), nobody]
+    )
+    warehouse.build(ATTRIBUTION)
+    assert _credit(warehouse, "last_touch", "T1") == {"S2": 1}
+    assert _credit(warehouse, "last_touch", "T2") == {"S2": 1}
+    assert warehouse.rows(PATHS) == [
+        ("ann", "Email", False),
+        ("customer 500", "Paid Search", True),
+        ("transaction:T2", "Paid Search", True),
+    ]
+
+
+def test_what_changes_in_the_converting_session_of_another_person_reaches_the_order(
+    warehouse: ReportWarehouse,
+) -> None:
+    bought = [order("T1", "customer 500", day(1), session_key="S2")]
+    for sessions, orders in (
+        (_guest(), []),
+        (_guest(), bought),
+        (_guest("Display"), bought),
+        ([*_guest()[:1], {**_guest()[1], "global_user_id": "eve"}], bought),
+        (_guest(), []),
+    ):
+        warehouse.fill(sessions=sessions, conversions=orders)
+        warehouse.build(ATTRIBUTION)
+        incremental = {name: warehouse.table(name) for name in TABLES}
+        expected = {("S2", row["channel"]) for row in sessions[1:] if orders}
+        touched = warehouse.rows("select session_key, channel from {schema}.attribution_touches")
+        assert set(touched) == expected
+        warehouse.build(ATTRIBUTION, full_refresh=True)
+        assert {name: warehouse.table(name) for name in TABLES} == incremental
+
+
 def test_an_order_without_a_touch_has_a_row_of_its_own_in_every_model(warehouse: ReportWarehouse) -> None:
     warehouse.fill(
         conversions=[order("T1", None, day(0), "30"), order("T2", "bob", day(0), "12.5", currency=None)]
@@ -161,9 +208,6 @@ def test_visits_that_led_nowhere_are_journeys_cut_by_pauses(warehouse: ReportWar
         ("bob", "Email", ["(not set)"], False, None),
         ("eve", None, None, True, Decimal("100.0000")),
     ]
-
-
-TABLES = ("attribution_people", "attribution_touches", "attribution", "conversion_paths")
 
 
 def test_an_incremental_run_equals_a_full_refresh_after_late_merged_and_removed_rows(
