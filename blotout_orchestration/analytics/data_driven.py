@@ -35,7 +35,7 @@ ATTRIBUTION_DATA_DRIVEN = TableSpec(
         Column("name", "string", "Channel or campaign; `(no touch)` for conversions without a touch."),
         Column("currency", "string", "ISO 4217 currency of revenue; `(not set)` when the orders name none."),
         Column("conversions", "double", "Conversions credited; fractions add up to the number of orders."),
-        Column("revenue", "money", "Revenue credited, in `currency`."),
+        Column("revenue", "money_sum", "Revenue credited, in `currency`."),
         Column("share", "double", "Part of the credit of the conversions that have a touch, 0 to 1."),
         Column(
             "removal_effect",

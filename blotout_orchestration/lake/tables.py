@@ -30,7 +30,9 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-ColumnType = Literal["string", "int", "long", "double", "boolean", "timestamp", "date", "money", "strings"]
+ColumnType = Literal[
+    "string", "int", "long", "double", "boolean", "timestamp", "date", "money", "money_sum", "strings"
+]
 
 _ICEBERG: dict[str, IcebergType] = {
     "string": StringType(),
@@ -41,6 +43,7 @@ _ICEBERG: dict[str, IcebergType] = {
     "timestamp": TimestamptzType(),
     "date": DateType(),
     "money": DecimalType(18, 4),
+    "money_sum": DecimalType(38, 4),
 }
 _ARROW: dict[str, pa.DataType] = {
     "string": pa.string(),
@@ -51,6 +54,7 @@ _ARROW: dict[str, pa.DataType] = {
     "timestamp": pa.timestamp("us", tz="UTC"),
     "date": pa.date32(),
     "money": pa.decimal128(18, 4),
+    "money_sum": pa.decimal128(38, 4),
     "strings": pa.list_(pa.string()),
 }
 DUCKDB_TYPES: dict[str, str] = {
@@ -62,6 +66,7 @@ DUCKDB_TYPES: dict[str, str] = {
     "timestamp": "TIMESTAMPTZ",
     "date": "DATE",
     "money": "DECIMAL(18,4)",
+    "money_sum": "DECIMAL(38,4)",
     "strings": "VARCHAR[]",
 }
 
@@ -135,7 +140,7 @@ def ensure_namespace(catalog: Catalog, namespace: str) -> None:
 
 
 def ensure_table(catalog: Catalog, namespace: str, spec: TableSpec, location: str) -> Table:
-    """The table of a spec, made when missing and widened by columns that the spec gained since."""
+    """The table of a spec, made when missing, and widened: by columns the spec gained, and decimals it made wider."""
     identifier = f"{namespace}.{spec.name}"
     if not catalog.table_exists(identifier):
         ensure_namespace(catalog, namespace)
@@ -158,9 +163,21 @@ def ensure_table(catalog: Catalog, namespace: str, spec: TableSpec, location: st
             return catalog.load_table(identifier)
     table = catalog.load_table(identifier)
     missing = [column for column in spec.columns if column.name not in table.schema().column_names]
-    if missing:
+    wider = [column for column in spec.columns if _is_wider(column, table.schema())]
+    if missing or wider:
         with table.update_schema() as update:
             for column in missing:
                 kind = ListType(1, StringType()) if column.type == "strings" else _ICEBERG[column.type]
                 update.add_column(column.name, kind, doc=column.description)
+            for column in wider:
+                update.update_column(column.name, field_type=_ICEBERG[column.type])
     return table
+
+
+def _is_wider(column: Column, held: Schema) -> bool:
+    """Whether the spec has more digits for a decimal than the table."""
+    kind = _ICEBERG.get(column.type)
+    if not isinstance(kind, DecimalType) or column.name not in held.column_names:
+        return False
+    was = held.find_field(column.name).field_type
+    return isinstance(was, DecimalType) and was.scale == kind.scale and was.precision < kind.precision

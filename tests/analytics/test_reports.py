@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -40,6 +41,28 @@ def test_the_data_driven_models_credit_the_same_on_every_ground_and_write_to_the
         if (row["model"], row["dimension"]) == ("shapley", "channel")
     }
     assert by_name["a > b"] == by_name["Spring, sale"] == by_name['say "hi"'] == Decimal("7.6422")
+
+
+def test_more_revenue_than_one_amount_holds_is_credited_into_the_table_of_an_older_version(
+    lake: Lake,
+) -> None:
+    fill(lake.settings.published_path)
+    with duckdb.connect(str(lake.settings.published_path)) as connection:
+        connection.execute(
+            f"update {SCHEMA}.conversion_paths set revenue = 99999999999999.9999 where is_converted"
+        )
+    new = data_driven.ATTRIBUTION_DATA_DRIVEN
+    columns = tuple(replace(one, type="money") if one.name == "revenue" else one for one in new.columns)
+    lake.ensure(replace(new, columns=columns))
+    result = data_driven.compute(lake)
+    assert result.total("markov", "channel", "EUR")[1] == 6 * Decimal("99999999999999.9999")
+    rows = lake.read(new).to_pylist()
+    credited_by_markov = [
+        row["revenue"]
+        for row in rows
+        if (row["model"], row["dimension"], row["currency"]) == ("markov", "channel", "EUR")
+    ]
+    assert sum(credited_by_markov) == 6 * Decimal("99999999999999.9999")
 
 
 def test_the_checks_and_pictures_read_the_same_on_every_ground(ground: Lake) -> None:
