@@ -9,7 +9,7 @@ with named as (
         nullif(transaction_id, '') as transaction_id,
         {{ is_offline_order('event_name') }} as is_transaction,
         {{ is_offline_refund('event_name') }} as is_refund,
-        revenue, currency, quantity, attributes, etl_run_datetime
+        revenue, upper(nullif(trim(currency), '')) as currency, quantity, attributes, etl_run_datetime
     from {{ source('lake', 'offline_events') }}
     where event_id is not null and source_name is not null and event_datetime is not null
 ),

@@ -20,8 +20,7 @@ totals as (
         transaction_key,
         max(transaction_id) as transaction_id,
         min(occurred_at) filter (where not is_refund) as converted_at,
-        count(*) filter (where event_origin = 'online') as online_events,
-        cast(coalesce(sum(abs(revenue)) filter (where is_refund), 0) as {{ money_sum_type() }}) as refunded
+        count(*) filter (where event_origin = 'online') as online_events
     from events
     group by transaction_key
     having count(*) filter (where not is_refund) > 0
@@ -53,7 +52,6 @@ joined as (
             as currency,
         online.revenue as online_revenue,
         offline.revenue as offline_revenue,
-        totals.refunded,
         offline.quantity,
         online.transaction_payment,
         online.transaction_discount,
@@ -63,12 +61,23 @@ joined as (
     from totals
     left join online on online.transaction_key = totals.transaction_key
     left join offline on offline.transaction_key = totals.transaction_key
+),
+
+{# Currencies are never added up: a refund counts when it is in the order's, or names none. #}
+refunds as (
+    select joined.transaction_key, {{ money_sum('abs(events.revenue)') }} as refunded
+    from joined
+    inner join events on events.transaction_key = joined.transaction_key and events.is_refund
+    where events.currency is null or events.currency = joined.currency
+    group by joined.transaction_key
 )
 
 select
-    transaction_key, transaction_id, converted_at, global_user_id, is_stitched,
+    joined.transaction_key, transaction_id, converted_at, global_user_id, is_stitched,
     visitor_key, session_key, conversion_origin, source_name, online_event_key, offline_event_key, online_events,
-    revenue, currency, online_revenue, offline_revenue, refunded,
-    cast(revenue - refunded as {{ money_sum_type() }}) as net_revenue,
+    revenue, currency, online_revenue, offline_revenue,
+    coalesce(refunds.refunded, cast(0 as {{ money_sum_type() }})) as refunded,
+    cast(revenue - coalesce(refunds.refunded, 0) as {{ money_sum_type() }}) as net_revenue,
     quantity, transaction_payment, transaction_discount, transaction_shipping, transaction_tax, is_bot
 from joined
+left join refunds on refunds.transaction_key = joined.transaction_key

@@ -84,3 +84,21 @@ def test_a_later_order_in_another_currency_changes_the_session_as_a_full_refresh
     assert incremental[0] == [(3, Decimal(100), "USD", ["EUR", "USD"])]
     shop.build(lake, "build", full_refresh=True)
     assert (shop.query(lake, SESSION), shop.query(lake, PERSON)) == incremental
+
+
+def test_a_refund_in_another_currency_is_not_taken_from_the_order(lake: Lake) -> None:
+    orders = [shop.offline_order("o", 800, "1", "100.00")]
+    for name, amount, currency in (("r", "110.00", "USD"), ("s", "30.00", "EUR"), ("t", "5.00", None)):
+        orders.append({**refund(name, amount, currency), "transaction_id": "1"})
+    shop.set_rows(lake, OFFLINE_EVENTS, orders)
+    shop.build(lake, "build")
+    assert shop.query(lake, "select revenue, refunded, net_revenue from conversions") == [(100, 35, 65)]
+
+
+def test_a_currency_is_one_however_a_source_writes_it(lake: Lake) -> None:
+    traveller(lake, ("1", "10.00", "EUR"))
+    orders = [shop.offline_order(name, 5, name, "10.00", currency=name) for name in ("eur", " EUR ", " ")]
+    shop.set_rows(lake, OFFLINE_EVENTS, orders)
+    shop.build(lake, "build")
+    found = shop.query(lake, "select currency, count(*) from conversions group by 1 order by 1 nulls last")
+    assert found == [("EUR", 3), (None, 1)]
