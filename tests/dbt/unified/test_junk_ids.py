@@ -112,3 +112,14 @@ def test_a_browser_that_the_id_graph_knows_says_more_than_a_customer_it_does_not
     neither = "select global_user_id from conversions where transaction_id = 'neither known'"
     customer = "select global_user_id from stg_offline_events where event_id = 'neither known'"
     assert shop.query(lake, neither) == shop.query(lake, customer)
+
+
+def test_browsers_that_a_broken_site_calls_undefined_are_visitors_of_their_own(lake: Lake) -> None:
+    broken = [shop.event(f"u{n}", n, user_id="undefined", session_id=f"s{n}") for n in range(3)]
+    mended = shop.event("later", 5, user_id="u1", session_id="s1")
+    shop.land(lake, broken)
+    shop.build(lake)
+    shop.land(lake, [*broken, mended])
+    shop.build(lake, "build")
+    visitors = "select count(*), min(visitor_user_id) from unique_events group by visitor_key order by 1, 2 nulls last"
+    assert shop.query(lake, visitors) == [(1, None), (1, None), (2, "u1")]
