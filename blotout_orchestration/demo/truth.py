@@ -157,10 +157,7 @@ def order_rows(
                 homes[order_id] = session
     rows: list[Row] = []
     for order in orders:
-        known = [*times.get(order.order_id, [])]
-        if order.order_id in offline_at_ms:
-            known.append(offline_at_ms[order.order_id])
-        converted = min(known)
+        converted = min(times.get(order.order_id) or [offline_at_ms[order.order_id]])
         home = homes.get(order.order_id)
         node = _component_of(home, evidence) if home else evidence.components.find(_order_node(order))
         path = sorted(

@@ -9,6 +9,8 @@ with touched as (
     select global_user_id from {{ ref('unified_events') }}
     where visitor_key in (select visitor_key from {{ ref('touched_visitors') }})
         or event_key in (select event_key from {{ ref('touched_offline_events') }})
+        {# A refund is its own person's until its order is known, then that of the order's. #}
+        or (is_refund and transaction_key in (select transaction_key from {{ ref('touched_transactions') }}))
     union
     select global_user_id from {{ ref('conversions') }}
     where transaction_key in (select transaction_key from {{ ref('touched_transactions') }})

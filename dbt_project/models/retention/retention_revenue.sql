@@ -20,13 +20,21 @@ with payments as (
 
   union all
 
+  {# A refund is that of the order's person, as in view_users. #}
   select
-    global_user_id,
-    {{ local_date('occurred_at', zone) }} as payment_date,
-    coalesce(currency, '(not set)') as currency,
-    -abs(revenue) as amount
-  from {{ ref('unified_events') }}
-  where is_refund and not is_bot and global_user_id is not null and revenue is not null
+    coalesce(sold.global_user_id, told.global_user_id) as global_user_id,
+    {{ local_date('told.occurred_at', zone) }} as payment_date,
+    coalesce(told.currency, '(not set)') as currency,
+    -abs(told.revenue) as amount
+  from {{ ref('unified_events') }} as told
+  left join {{ ref('conversions') }} as sold
+    on sold.transaction_key = told.transaction_key
+    and not sold.is_bot
+  where
+    told.is_refund
+    and not told.is_bot
+    and coalesce(sold.global_user_id, told.global_user_id) is not null
+    and told.revenue is not null
 ),
 
 bucketed as (

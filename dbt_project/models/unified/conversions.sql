@@ -19,7 +19,6 @@ totals as (
     select
         transaction_key,
         max(transaction_id) as transaction_id,
-        min(occurred_at) filter (where not is_refund) as converted_at,
         count(*) filter (where event_origin = 'online') as online_events
     from events
     group by transaction_key
@@ -30,7 +29,9 @@ joined as (
     select
         totals.transaction_key,
         totals.transaction_id,
-        totals.converted_at,
+        {# The browser's clock is the one of its visits; sources often give the day only, which would precede them. #}
+        coalesce(case when not online.is_bot then online.occurred_at end, offline.occurred_at, online.occurred_at)
+            as converted_at,
         {# Whom the id graph knows comes first: of the source, which knows who ordered, then of the browser. #}
         case
             when offline.is_stitched then offline.global_user_id

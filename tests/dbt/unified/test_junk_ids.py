@@ -81,6 +81,24 @@ def test_guests_of_a_shop_that_numbers_them_all_0_stay_the_people_of_their_brows
     assert shop.query(guests, "select count(*) from view_users where orders <> 1") == [(0,)]
 
 
+@pytest.mark.parametrize("customer", ["0", "9"])
+def test_a_refund_is_taken_from_the_person_who_has_the_order(lake: Lake, customer: str) -> None:
+    refund = shop.offline_order("back", 90, "1001", "30.00", event_name="order_refunded", **_person(customer))
+    order = shop.offline_order("x", 60, "1001", "50.00", **_person(customer))
+    money = "select global_user_id, revenue, refunded from view_users where revenue > 0 or refunded > 0"
+    shop.land(lake, [shop.event("a", 0, user_id="u1")])
+    shop.set_rows(lake, ID_GRAPH, [shop.known_id("user_id", "u1", "p1")])
+    shop.set_rows(lake, OFFLINE_EVENTS, [refund])
+    shop.build(lake)
+    assert all(person.startswith("anonymous-") for person, _, _ in shop.query(lake, money))
+    shop.land(
+        lake, [shop.event("a", 0, user_id="u1"), shop.transaction("t", 60, "1001", "50.00", user_id="u1")]
+    )
+    shop.set_rows(lake, OFFLINE_EVENTS, [order, refund])
+    shop.build(lake)
+    assert shop.query(lake, money) == [("p1", 50, 30)]
+
+
 def test_a_browser_that_the_id_graph_knows_says_more_than_a_customer_it_does_not_know(lake: Lake) -> None:
     shop.land(
         lake,

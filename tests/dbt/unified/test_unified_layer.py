@@ -62,9 +62,9 @@ def test_online_event_and_offline_order_of_one_id_are_one_conversion(built_shop:
         "select conversion_origin, revenue, online_revenue, offline_revenue, online_events, converted_at,"
         " online_event_key, global_user_id from conversions where transaction_id = '1001'",
     )
-    # The shop system's value counts, and the earlier of the two times; the reloaded page counts once.
+    # The shop system's value counts, and the browser's time; the reloaded page counts once.
     assert found == [
-        ("both", Decimal("18.5"), 20, Decimal("18.5"), 2, shop.at(11), "online:a3", "person-ada")
+        ("both", Decimal("18.5"), 20, Decimal("18.5"), 2, shop.at(12), "online:a3", "person-ada")
     ]
 
 
