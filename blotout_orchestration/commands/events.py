@@ -108,12 +108,14 @@ def pending() -> None:
     from blotout_orchestration.lake.layers import list_landed
 
     lake = Lake(current_settings())
-    hours = [] if _is_empty(lake) else pending_hours(lake)
+    is_empty = _is_empty(lake)
+    hours = [] if is_empty else pending_hours(lake)
     for hour in hours:
         echo(f"{hour:%Y-%m-%dT%H}")
     typer.echo(f"{len(hours)} hour{'' if len(hours) == 1 else 's'} pending", err=True)
-    for text in [] if _is_empty(lake) else left_out(lake.settings, list_landed(lake.layer("landing"))):
-        _warn(text)
+    if not is_empty:
+        for text in left_out(lake.settings, list_landed(lake.layer("landing"))):
+            _warn(text)
 
 
 @events_app.command("replay-bad")
