@@ -36,3 +36,15 @@
     {%- endfor -%}
     {{ hash_text(parts | join(" || '|' || ")) }}
 {%- endmacro %}
+
+{# Refunds that name an amount, each of its order's person: that is the browser's when the source's customer is not
+   known. Without a known order it is the refund's own. #}
+{% macro refunds_by_person() -%}
+    select
+        coalesce(sold.global_user_id, told.global_user_id) as global_user_id,
+        told.occurred_at, told.currency, abs(told.revenue) as refunded
+    from {{ ref('unified_events') }} as told
+    left join {{ ref('conversions') }} as sold on sold.transaction_key = told.transaction_key and not sold.is_bot
+    where told.is_refund and not told.is_bot and told.revenue is not null
+        and coalesce(sold.global_user_id, told.global_user_id) is not null
+{%- endmacro %}

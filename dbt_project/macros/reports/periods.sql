@@ -18,6 +18,12 @@ that the distance of two buckets is a subtraction. Weeks begin on var `retention
 {% macro duckdb__local_date(moment, time_zone) %}cast({{ moment }} at time zone {{ time_zone }} as date){% endmacro %}
 {% macro default__local_date(moment, time_zone) %}cast(at_timezone({{ moment }}, {{ time_zone }}) as date){% endmacro %}
 
+{# When it happened, but nothing happens after it was received: a clock that is ahead must not open a period that has
+not begun. Without a receipt, as told. #}
+{% macro until_receipt(moment, received_at) -%}
+(case when {{ received_at }} < {{ moment }} then {{ received_at }} else {{ moment }} end)
+{%- endmacro %}
+
 {# An IANA name in any case, without outer blanks; else null. Any other fails the whole query, and ad platforms have
 names of their own (`PacificTimeUSCanadaTijuana`). #}
 {% macro known_time_zone(expression) -%}

@@ -1,9 +1,6 @@
 {{ config(materialized='table', tags=['retention']) }}
 {% set zone = "'" ~ var('retention_time_zone', 'UTC') ~ "'" %}
-{# Nothing happens after it was received: a clock that is ahead must not open a period that has not begun. #}
-{% set moment %}
-case when received_at < occurred_at then received_at else occurred_at end
-{% endset %}
+{% set moment = until_receipt('occurred_at', 'received_at') %}
 {% set start = var('retention_start_event', '') %}
 {% set back = var('retention_return_event', '') %}
 
@@ -19,12 +16,12 @@ with newest_arrival as (
 {# What an offline source dates later than anything arrived or was loaded has not happened yet. #}
 select
   global_user_id,
-  {{ local_date("(" ~ moment ~ ")", zone) }} as activity_date,
+  {{ local_date(moment, zone) }} as activity_date,
   count({% if start %}case when event_name = '{{ start }}' then 1 end{% else %}*{% endif %}) as start_events,
   count({% if back %}case when event_name = '{{ back }}' then 1 end{% else %}*{% endif %}) as return_events
 from {{ ref('unified_events') }}
 cross join newest_arrival
 where
   not is_bot and global_user_id is not null and occurred_at is not null
-  and coalesce({{ moment | trim }} <= newest_arrival.arrived_at, true)
-group by global_user_id, {{ local_date("(" ~ moment ~ ")", zone) }}
+  and coalesce({{ moment }} <= newest_arrival.arrived_at, true)
+group by global_user_id, {{ local_date(moment, zone) }}

@@ -1,15 +1,10 @@
 {{ config(materialized='table', tags=['retention']) }}
 {% set zone = "'" ~ var('retention_time_zone', 'UTC') ~ "'" %}
 
-{# An order counts at the receipt of its event when the browser's clock was ahead, as in retention_activity. #}
-{% set moment %}
-case when told.received_at < orders.converted_at then told.received_at else orders.converted_at end
-{% endset %}
-
 with payments as (
   select
     orders.global_user_id,
-    {{ local_date("(" ~ moment ~ ")", zone) }} as payment_date,
+    {{ local_date(until_receipt('orders.converted_at', 'told.received_at'), zone) }} as payment_date,
     coalesce(orders.currency, '(not set)') as currency,
     orders.revenue as amount
   from {{ ref('conversions') }} as orders
@@ -20,21 +15,12 @@ with payments as (
 
   union all
 
-  {# A refund is that of the order's person, as in view_users. #}
   select
-    coalesce(sold.global_user_id, told.global_user_id) as global_user_id,
-    {{ local_date('told.occurred_at', zone) }} as payment_date,
-    coalesce(told.currency, '(not set)') as currency,
-    -abs(told.revenue) as amount
-  from {{ ref('unified_events') }} as told
-  left join {{ ref('conversions') }} as sold
-    on sold.transaction_key = told.transaction_key
-    and not sold.is_bot
-  where
-    told.is_refund
-    and not told.is_bot
-    and coalesce(sold.global_user_id, told.global_user_id) is not null
-    and told.revenue is not null
+    global_user_id,
+    {{ local_date('occurred_at', zone) }} as payment_date,
+    coalesce(currency, '(not set)') as currency,
+    -refunded as amount
+  from ({{ refunds_by_person() }}) as refunds
 ),
 
 bucketed as (

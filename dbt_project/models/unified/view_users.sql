@@ -111,14 +111,10 @@ ordered as (
     group by global_user_id
 ),
 
-{# A refund is that of the order's person, who may be the browser's when the source's customer is not known. #}
 refunds as (
-    select
-        coalesce(sold.global_user_id, told.global_user_id) as global_user_id, told.currency, abs(told.revenue) as refunded
-    from {{ ref('unified_events') }} as told
-    left join {{ ref('conversions') }} as sold on sold.transaction_key = told.transaction_key and not sold.is_bot
-    where told.is_refund and told.revenue is not null
-        {{ only_touched('coalesce(sold.global_user_id, told.global_user_id)', touched, keyword='and') }}
+    select global_user_id, currency, refunded
+    from ({{ refunds_by_person() }}) as refunds_of_people
+    {{ only_touched('global_user_id', touched) }}
 ),
 
 {# Currencies are never added up: money is that of the person's main currency, and `currencies` tells of others. #}
@@ -128,7 +124,6 @@ money as (
     union all
     select global_user_id, currency, 0 as orders, cast(0 as {{ money_type() }}) as revenue, refunded
     from refunds
-    where global_user_id is not null
 ),
 
 by_currency as (
